@@ -1,13 +1,20 @@
-//! Jobs and leases for unit tests.
+//! Jobs, leases and a worker for unit tests.
 
 use std::sync::Arc;
 use std::time::Instant;
 
+use lethe_common::clock::Clock;
+use lethe_common::config::Config;
+use lethe_common::doorbell::Doorbell;
 use lethe_common::job::{JobId, StoreKind};
 use lethe_common::ledger::{
-    AloneFirst, Claim, ExecutionOptions, JobFacts, Kind, Lapsed, Lease, NewJob, NewPartition, Route, Scope, SmallFirst,
-    Work,
+    AloneFirst, Claim, ExecutionOptions, JobFacts, Kind, Lapsed, Lease, Ledger, LedgerOptions, NewJob, NewPartition,
+    Route, Scope, SmallFirst, Work,
 };
+use lethe_common::metrics::Metrics;
+use tempfile::TempDir;
+
+use crate::lease::Environment;
 
 /// Returns a lease of an erasing partition without progress.
 pub(crate) fn lease(work: Work) -> Lease {
@@ -114,4 +121,41 @@ pub(crate) fn claim(routes: &[Route]) -> Claim<'_> {
         small_first: SmallFirst::OfFew,
         alone_first: AloneFirst::Lightest,
     }
+}
+
+/// Returns the URL of the ledger in a directory.
+pub(crate) fn ledger_url(directory: &TempDir) -> String {
+    format!("sqlite://{}?mode=rwc", directory.path().join("ledger.sqlite").display())
+}
+
+/// Returns a worker without targets, over an empty ledger in the directory.
+pub(crate) async fn worker() -> (TempDir, Environment) {
+    let directory = tempfile::tempdir().unwrap();
+    let config = Arc::new(Config::default());
+    let ledger = Ledger::open(LedgerOptions {
+        url: ledger_url(&directory).into(),
+        ..LedgerOptions::from(&*config)
+    })
+    .unwrap();
+    ledger.migrate().await.unwrap();
+    let env = Environment::new("w".to_owned(), config, ledger, Doorbell::local(), Clock::system()).unwrap();
+    (directory, env)
+}
+
+/// Accepts jobs of one id each, and claims them together.
+pub(crate) async fn claimed(env: &Environment, jobs: usize) -> Vec<Lease> {
+    for n in 0..jobs {
+        env.ledger.accept(job(vec![n.to_string()])).await.unwrap();
+    }
+    let leases = env.ledger.claim(&claim(&[route()])).await.unwrap();
+    assert_eq!(leases.len(), jobs);
+    leases
+}
+
+/// Returns how many partitions were retried or failed in this process, by class and code.
+pub(crate) fn counted(class: &str, code: &str) -> u64 {
+    let series = format!("lethe_retries_total{{class=\"{class}\",code=\"{code}\"}} ");
+    let text = Metrics::install(&Config::default()).render();
+    let n = text.lines().find_map(|line| line.strip_prefix(&series));
+    n.map_or(0, |n| n.parse().unwrap())
 }

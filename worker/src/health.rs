@@ -1,6 +1,7 @@
 //! The health of a worker: alive while its claim loop turns, ready while the ledger answers.
 //!
-//! Liveness comes from the claim loop itself: apalis' monitor may live on without a working worker.
+//! Liveness comes from the claim loop itself: apalis' monitor may live on without a working worker. A busy worker claims
+//! nothing, and an idle one only at each poll, so the reports of the housekeeping show in between that the ledger answers.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -26,7 +27,12 @@ pub struct Health {
 #[derive(Debug)]
 struct State {
     turned: Instant,
-    claimed: Option<Instant>,
+    /// Whether the ledger answered a request for work.
+    claimed: bool,
+    /// When the ledger last answered a request for work or took a report.
+    answered: Option<Instant>,
+    /// When the first request for work failed since one was answered.
+    failing: Option<Instant>,
     /// Whether the worker claimed a partition since the last report.
     worked: bool,
     /// Whether a write to the ledger failed since the last claim.
@@ -39,7 +45,9 @@ impl Default for Health {
         Self {
             state: Mutex::new(State {
                 turned: Instant::now(),
-                claimed: None,
+                claimed: false,
+                answered: None,
+                failing: None,
                 worked: false,
                 unwritable: false,
                 targets: Map::new(),
@@ -56,7 +64,20 @@ impl Health {
 
     /// Notes that the ledger answered a request for work.
     pub(crate) fn claimed(&self) {
-        self.lock().claimed = Some(Instant::now());
+        let mut state = self.lock();
+        state.claimed = true;
+        state.answered = Some(Instant::now());
+        state.failing = None;
+    }
+
+    /// Notes that a request for work failed.
+    pub(crate) fn could_not_claim(&self) {
+        self.lock().failing.get_or_insert_with(Instant::now);
+    }
+
+    /// Notes that the ledger took a report.
+    pub(crate) fn reported(&self) {
+        self.lock().answered = Some(Instant::now());
     }
 
     /// Notes the state of a target. Returns whether the state is new.
@@ -97,17 +118,21 @@ impl Health {
         self.lock().turned.elapsed() < SILENCE
     }
 
-    /// Returns whether the claim loop turns and the ledger answers.
+    /// Returns whether the claim loop turns and the ledger answers, also to requests for work.
     pub fn is_ready(&self) -> bool {
         let state = self.lock();
-        state.turned.elapsed() < SILENCE && state.claimed.is_some_and(|at| at.elapsed() < LEDGER_SILENCE)
+        let is_lately = |at: Instant| at.elapsed() < LEDGER_SILENCE;
+        state.turned.elapsed() < SILENCE
+            && state.claimed
+            && state.answered.is_some_and(is_lately)
+            && state.failing.is_none_or(is_lately)
     }
 
     /// Returns the details for operators: the milliseconds since the ledger's last answer, and the targets.
     pub fn report(&self) -> Value {
         let state = self.lock();
         json!({
-            "ledger": {"answered_ms_ago": state.claimed.map(|at| u64::try_from(at.elapsed().as_millis()).unwrap_or(u64::MAX))},
+            "ledger": {"answered_ms_ago": state.answered.map(|at| u64::try_from(at.elapsed().as_millis()).unwrap_or(u64::MAX))},
             "targets": state.targets,
         })
     }
@@ -119,7 +144,45 @@ impl Health {
         self.lock().turned = long_ago.unwrap();
     }
 
+    /// Makes the ledger seem silent for too long.
+    #[cfg(test)]
+    pub(crate) fn ledger_was_silent(&self) {
+        self.lock().answered = Instant::now().checked_sub(LEDGER_SILENCE);
+    }
+
     fn lock(&self) -> std::sync::MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_worker_that_claims_nothing_is_ready_while_the_ledger_takes_its_reports() {
+        let health = Health::default();
+        health.reported();
+        assert!(!health.is_ready(), "it has claimed nothing yet");
+        health.claimed();
+        assert!(health.is_ready());
+        health.ledger_was_silent();
+        assert!(!health.is_ready());
+        health.reported();
+        assert!(health.is_ready());
+    }
+
+    #[test]
+    fn a_worker_whose_claims_fail_is_not_ready_though_it_can_report() {
+        let health = Health::default();
+        health.claimed();
+        health.could_not_claim();
+        assert!(health.is_ready(), "one failure is none");
+        health.lock().failing = Instant::now().checked_sub(LEDGER_SILENCE);
+        health.could_not_claim();
+        health.reported();
+        assert!(!health.is_ready());
+        health.claimed();
+        assert!(health.is_ready());
     }
 }

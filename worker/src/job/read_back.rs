@@ -180,18 +180,20 @@ async fn query(env: &Environment, mapped: &Mapped, lease: &mut LeaseGuard) -> Re
         None => rows::count(env, mapped, lease).await?,
         Some(through) => rows::count_through(env, mapped, lease, &through).await?,
     };
-    let mut after = (String::new(), String::new(), String::new());
+    let mut items: Vec<ItemRow> = Vec::new();
     while left > 0 {
         // One round per page: the number of changed memories has no bound.
         lease.keep(env).await?;
         let size = env.config.worker.batch;
-        let after_this = (after.0.as_str(), after.1.as_str(), after.2.as_str());
+        let after = items.last().map(ItemRow::cursor).unwrap_or_default();
         let conflicted = Outcome::Conflicted.as_str();
-        let items = lease
-            .ask(env, || env.ledger.items(lease.job.id, conflicted, after_this, size))
+        let page = lease
+            .ask(env, || env.ledger.items(lease.job.id, conflicted, after, size))
             .await?;
-        let Some(last) = items.last() else { break };
-        after = (last.id.clone(), last.table.clone(), last.store.clone());
+        if page.is_empty() {
+            break;
+        }
+        items = page;
         let here = |item: &&ItemRow| item.store == StoreKind::Sql.as_str() && item.table == lease.route.table;
         let changed: Vec<Item> = items
             .iter()

@@ -16,7 +16,7 @@ use tracing::field::Empty;
 use super::leases::Leases;
 use crate::health::Health;
 use crate::store::StoreError;
-use crate::targets::{Breakers, Mapped, Mappings, Shares};
+use crate::targets::{Breakers, Caller, Mapped, Mappings, Shares};
 
 /// The state that all tasks of a worker share.
 #[derive(Clone)]
@@ -33,6 +33,8 @@ pub struct Environment {
     pub(crate) clock: Clock,
     /// The fences of this task's leases, as they were claimed; empty outside a task.
     pub(crate) watched: Arc<[Fence]>,
+    /// The target that this task probes, if its breaker is open.
+    pub(crate) probed: Option<Arc<str>>,
 }
 
 impl Environment {
@@ -62,6 +64,7 @@ impl Environment {
             shares: Arc::new(Shares::new(config.worker.slots)),
             leases: Arc::default(),
             watched: Arc::default(),
+            probed: None,
             health: Arc::new(Health::default()),
             clock,
             config,
@@ -73,6 +76,15 @@ impl Environment {
         Self {
             watched: leases.into(),
             ..self.clone()
+        }
+    }
+
+    /// Returns the part of this task in the trial of a target's breaker.
+    pub(crate) fn caller(&self, target: &str) -> Caller {
+        if self.probed.as_deref() == Some(target) {
+            Caller::Probe
+        } else {
+            Caller::Other
         }
     }
 

@@ -9,6 +9,7 @@ use lethe_common::metrics::{self, RetryClass};
 
 use super::environment::Environment;
 use crate::span::{self, About};
+use crate::targets::Caller;
 
 impl Environment {
     /// Reports a record. Forgets a lease that has ended.
@@ -56,7 +57,7 @@ impl Environment {
 
     /// Notes that the stores of a target answer.
     pub(crate) fn answered(&self, target: &str) {
-        if self.breakers.succeeded(target) {
+        if self.breakers.succeeded(target, self.caller(target)) {
             tracing::info!(target.name = span::target(target), "the target's stores answer again");
             self.shares.look_again();
         }
@@ -64,7 +65,7 @@ impl Environment {
 
     /// Lets another partition probe a target, if this one was a probe and learnt nothing about the stores.
     pub(crate) fn learnt_nothing(&self, target: &str) {
-        if self.breakers.learnt_nothing(target, Instant::now()) {
+        if self.caller(target) == Caller::Probe && self.breakers.learnt_nothing(target, Instant::now()) {
             self.shares.look_again();
         }
     }

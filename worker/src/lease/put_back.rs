@@ -24,6 +24,8 @@ pub(crate) async fn after_stop(env: &Environment, claimed: &[Fence], stop: Stop)
             // One lost lease stops its group. Released leases need not expire first.
             put_back(env, claimed, None).await;
         }
+        // The others of its group go on without it.
+        Stop::Over => put_back(env, claimed, None).await,
         Stop::Refused(about) => {
             if let [fence] = about.as_slice() {
                 fail_refused(env, *fence).await;
@@ -31,26 +33,25 @@ pub(crate) async fn after_stop(env: &Environment, claimed: &[Fence], stop: Stop)
             // Each partition retries alone, which shows the faulty one.
             put_back(env, claimed, None).await;
         }
-        Stop::Rejected => {
-            metrics::retry(RetryClass::Transient, Some(LEDGER_REFUSED));
-            put_back(env, claimed, Some(LEDGER_REFUSED)).await;
-        }
+        Stop::Rejected => put_back(env, claimed, Some(LEDGER_REFUSED)).await,
         Stop::Store(error) => after_error(env, claimed, &error).await,
     }
 }
 
 /// Releases leases after a panic. Each retries alone, and fails by a panic after `lease.rescues` failed attempts.
 pub(crate) async fn after_panic(env: &Environment, claimed: &[Fence]) {
-    for fence in claimed {
-        metrics::retry(RetryClass::Transient, Some(ErrorCode::Panic));
-        let about = About::fence(*fence);
+    let mut held = env.leases.still_held(claimed);
+    for lease in &held {
+        let about = About::lease(lease);
         tracing::error!(
             job.id = about.job,
             partition = about.partition,
             "the work on a partition panicked"
         );
     }
-    let mut held = env.leases.still_held(claimed);
+    if held.is_empty() {
+        tracing::error!("the work on a group panicked after its partitions were recorded or released");
+    }
     match held.pop() {
         Some(lease) if held.is_empty() && lease.failures >= env.config.lease.rescues => {
             let fence = lease.fence();
@@ -83,12 +84,14 @@ async fn after_error(env: &Environment, claimed: &[Fence], error: &StoreError) {
     {
         mapped.reopen().await;
     }
-    if retry::after_error(env, leases, error).await.is_err() {
-        metrics::retry(RetryClass::LeaseLost, None);
+    match retry::after_error(env, leases, error).await {
+        Ok(()) | Err(Stop::Over | Stop::Store(_)) => {}
+        Err(Stop::Lost) => metrics::retry(RetryClass::LeaseLost, None),
+        Err(Stop::Refused(_) | Stop::Rejected) => put_back(env, claimed, Some(LEDGER_REFUSED)).await,
     }
 }
 
-/// Releases the leases that a task still holds.
+/// Releases the leases that a task still holds, and counts a retry of each if an error caused it.
 async fn put_back(env: &Environment, claimed: &[Fence], error: Option<ErrorCode>) {
     let held = env.leases.still_held(claimed);
     let failures = held.iter().map(|lease| lease.failures).max().unwrap_or(0);
@@ -102,6 +105,11 @@ async fn put_back(env: &Environment, claimed: &[Fence], error: Option<ErrorCode>
     if releases.is_empty() {
         return;
     }
+    if error.is_some() {
+        for _ in &releases {
+            metrics::retry(RetryClass::Transient, error);
+        }
+    }
     if let Ok(ended) = env.ledger.release(&releases).await {
         for job in ended {
             env.changed(job);
@@ -111,5 +119,29 @@ async fn put_back(env: &Environment, claimed: &[Fence], error: Option<ErrorCode>
             partitions = releases.len(),
             "the ledger is unreachable: leases have to expire"
         );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use lethe_common::ledger::Lease;
+
+    use super::*;
+    use crate::fixture;
+
+    #[tokio::test]
+    async fn a_panic_concerns_only_what_was_not_recorded_yet() {
+        let (_directory, env) = fixture::worker().await;
+        let leases = fixture::claimed(&env, 3).await;
+        let claimed: Vec<Fence> = leases.iter().map(Lease::fence).collect();
+        for lease in leases {
+            drop(env.leases.add(lease));
+        }
+        let before = fixture::counted("transient", "panic");
+        env.leases.remove(claimed[0]);
+
+        after_panic(&env, &claimed).await;
+
+        assert_eq!(fixture::counted("transient", "panic"), before + 2);
     }
 }

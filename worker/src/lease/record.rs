@@ -88,7 +88,7 @@ impl LeaseGuard {
         if self.moves_on(env, after.as_ref(), Some(progress), remaining) {
             Ok(())
         } else {
-            Err(Stop::Lost)
+            Err(Stop::Over)
         }
     }
 
@@ -152,15 +152,14 @@ pub(crate) async fn record(env: &Environment, steps: Vec<(LeaseGuard, Step)>) ->
 
 impl Environment {
     async fn record(&self, records: &[Record<'_>]) -> Result<Vec<After>, Stop> {
-        for record in records {
-            if let Some(RecordEnd::Failed(code)) = record.end {
-                note_failure(record.lease, code);
-            }
-        }
         let mut recorded = self.tell(records).await?;
         for (record, after) in records.iter().zip(&mut recorded) {
             if matches!(after, After::Refused) {
                 *after = self.fail_refused(record.lease).await;
+            } else if let Some(RecordEnd::Failed(code)) = record.end
+                && !matches!(after, After::Lost)
+            {
+                note_failure(record.lease, code);
             }
             self.observe(record.lease, after);
         }
@@ -175,14 +174,17 @@ impl Environment {
     /// Fails a partition whose record was refused. If the ledger refuses this too, the partition is released, and
     /// retries until `retry.give_up_after` ends it.
     async fn fail_refused(&self, lease: &Lease) -> After {
-        note_failure(lease, LEDGER_REFUSED);
         let failure = Step::end(lease, RecordEnd::Failed(LEDGER_REFUSED)).under(lease);
         let told = self.tell(slice::from_ref(&failure)).await;
-        if let Some(after) = told.ok().and_then(|mut told| told.pop())
-            && !matches!(after, After::Refused)
-        {
-            return after;
+        match told.map(|mut told| told.pop()) {
+            Ok(Some(After::Lost)) | Err(Stop::Lost) => return After::Lost,
+            Ok(Some(After::Refused) | None) | Err(_) => {}
+            Ok(Some(after)) => {
+                note_failure(lease, LEDGER_REFUSED);
+                return after;
+            }
         }
+        metrics::retry(RetryClass::Transient, Some(LEDGER_REFUSED));
         let back = Back {
             delay: backoff::jittered(&self.config.retry, lease.failures),
             error: Some(LEDGER_REFUSED),
@@ -197,11 +199,12 @@ impl Environment {
                 "the partition could not be failed: its lease has to expire"
             );
         }
-        After::Lost
+        self.leases.remove(lease.fence());
+        After::Refused
     }
 }
 
-/// Logs and counts a partition that failed for good.
+/// Logs and counts a partition that failed for good. The ledger has accepted this: a failure that it refuses is retried.
 fn note_failure(lease: &Lease, code: ErrorCode) {
     metrics::retry(RetryClass::Permanent, Some(code));
     let about = About::lease(lease);
@@ -212,4 +215,39 @@ fn note_failure(lease: &Lease, code: ErrorCode) {
         error.code = code.as_str(),
         "a partition failed for good"
     );
+}
+
+#[cfg(test)]
+mod tests {
+    use sqlx::Executor;
+
+    use crate::fixture;
+    use crate::lease::put_back;
+
+    #[tokio::test]
+    async fn a_save_that_is_refused_fails_the_partition_and_loses_no_lease() {
+        let (directory, env) = fixture::worker().await;
+        let pool = sqlx::AnyPool::connect(&fixture::ledger_url(&directory)).await.unwrap();
+        let refuse = "CREATE TRIGGER refuse BEFORE UPDATE ON partitions WHEN NEW.progress = 'refused' \
+                      BEGIN SELECT RAISE(ABORT, 'refused'); END";
+        pool.execute(sqlx::raw_sql(refuse)).await.unwrap();
+        pool.close().await;
+        let lease = fixture::claimed(&env, 1).await.remove(0);
+        let (id, claimed) = (lease.job.id, [lease.fence()]);
+        let mut lease = env.leases.add(lease);
+        let (lost, failed) = (
+            fixture::counted("lease_lost", "none"),
+            fixture::counted("permanent", "ledger_refused"),
+        );
+
+        lease.save(&env, "taken".to_owned()).await.unwrap();
+        let stop = lease.save(&env, "refused".to_owned()).await.unwrap_err();
+        put_back::after_stop(&env, &claimed, stop).await;
+
+        assert_eq!(env.leases.count(), 0);
+        let job = env.ledger.job(id).await.unwrap().unwrap();
+        assert_eq!(job.error_code.as_deref(), Some("ledger_refused"));
+        assert_eq!(fixture::counted("lease_lost", "none"), lost);
+        assert_eq!(fixture::counted("permanent", "ledger_refused"), failed + 1);
+    }
 }

@@ -3,8 +3,10 @@
 //! [`StoreError::class`] alone decides whether a retry can help; this module only acts on it. The ledger's
 //! sweep bounds transient failures by time.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
+use lethe_common::job::JobId;
 use lethe_common::metrics::{self, RetryClass};
 
 use super::back::Back;
@@ -41,10 +43,14 @@ async fn judge(env: &Environment, target: &str, error: &StoreError) -> Verdict {
             Verdict::Fine => Verdict::Fine,
         },
         StoreError::Neighbour { target, error: None } => Verdict::Away(env.breakers.pause(target, Instant::now())),
-        _ if error.is_outage() => Verdict::Down(env.breakers.failed(target, error.code(), Instant::now())),
+        _ if error.is_outage() => {
+            let caller = env.caller(target);
+            Verdict::Down(env.breakers.failed(target, caller, error.code(), Instant::now()))
+        }
         // Either a slow statement or a store that hangs: a ping tells them apart.
         StoreError::Timeout { .. } if !env.mappings.answer(target).await => {
-            Verdict::Down(env.breakers.went_down(target, error.code(), Instant::now()))
+            let caller = env.caller(target);
+            Verdict::Down(env.breakers.went_down(target, caller, error.code(), Instant::now()))
         }
         StoreError::Timeout { .. } | StoreError::Busy { .. } => {
             env.breakers.was_slow(target, error.code());
@@ -71,16 +77,7 @@ pub(crate) async fn after_error(
         };
     }
     let back = together(env, &leases, error, verdict);
-    tracing::warn!(
-        partitions = leases.len(),
-        target.name = span::target(&leases[0].route.target),
-        error.code = error.code().as_str(),
-        error = %error,
-        retry_in_ms = back.delay.as_millis(),
-        alone = back.alone,
-        "a group of partitions failed and will be retried"
-    );
-    release(env, leases, back).await
+    put_back_all(env, leases, error, back).await
 }
 
 /// Returns the options for the release of a group.
@@ -123,25 +120,50 @@ pub(crate) async fn put_back(
     if let Verdict::Down(pause) | Verdict::Away(pause) = verdict {
         delay = delay.max(pause);
     }
-    metrics::retry(RetryClass::Transient, Some(error.code()));
-    let about = About::lease(&lease);
-    tracing::warn!(
-        job.id = about.job,
-        partition = about.partition,
-        target.name = about.target,
-        error.code = error.code().as_str(),
-        error = %error,
-        retry_in_ms = delay.as_millis(),
-        "a partition failed and will be retried"
-    );
     let back = Back {
         delay,
         error: Some(error.code()),
         charged: true,
         alone: verdict == Verdict::Fine,
     };
-    let job = lease.job.id;
-    lease.release(env, back).await?;
-    env.changed(job);
+    put_back_all(env, vec![lease], error, back).await
+}
+
+/// Releases partitions for a retry, counts each, and notifies the watchers of their jobs.
+async fn put_back_all(env: &Environment, leases: Vec<LeaseGuard>, error: &StoreError, back: Back) -> Result<(), Stop> {
+    log(&leases, error, back);
+    let jobs: Vec<JobId> = leases.iter().map(|lease| lease.job.id).collect();
+    release(env, leases, back).await?;
+    for _ in &jobs {
+        metrics::retry(RetryClass::Transient, Some(error.code()));
+    }
+    for job in jobs.into_iter().collect::<BTreeSet<_>>() {
+        env.changed(job);
+    }
     Ok(())
+}
+
+fn log(leases: &[LeaseGuard], error: &StoreError, back: Back) {
+    if let [lease] = leases {
+        let about = About::lease(lease);
+        tracing::warn!(
+            job.id = about.job,
+            partition = about.partition,
+            target.name = about.target,
+            error.code = error.code().as_str(),
+            error = %error,
+            retry_in_ms = back.delay.as_millis(),
+            "a partition failed and will be retried"
+        );
+    } else {
+        tracing::warn!(
+            partitions = leases.len(),
+            target.name = leases.first().and_then(|lease| span::target(&lease.route.target)),
+            error.code = error.code().as_str(),
+            error = %error,
+            retry_in_ms = back.delay.as_millis(),
+            alone = back.alone,
+            "a group of partitions failed and will be retried"
+        );
+    }
 }

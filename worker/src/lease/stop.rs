@@ -9,6 +9,8 @@ use crate::store::StoreError;
 pub(crate) enum Stop {
     /// A lease was lost, or expired while the ledger was unreachable: touch nothing more.
     Lost,
+    /// The partition has ended, or its record found the lease lost. This is recorded and counted.
+    Over,
     /// The ledger refuses a step of these leases, and would refuse a retry.
     Refused(Vec<Fence>),
     /// The ledger rejects a step until an operator changes something.

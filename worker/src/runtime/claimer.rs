@@ -139,8 +139,12 @@ impl<'a> Claimer<'a> {
         let free = self.slots.available_permits().saturating_add(1);
         self.turn = self.turn.wrapping_add(1);
         // Probes come first, since usual work may never end.
+        let mut is_probe = true;
         let leases = match self.probe_each(&claimable.silent, now).await {
-            Ok(leases) if leases.is_empty() => self.ask_each(&claimable.usual, free).await,
+            Ok(leases) if leases.is_empty() => {
+                is_probe = false;
+                self.ask_each(&claimable.usual, free).await
+            }
             other => other,
         };
         let leases = match leases {
@@ -160,7 +164,7 @@ impl<'a> Claimer<'a> {
         let claimed = leases.len();
         let are_many = leases.iter().filter(|lease| !lease.alone).count() >= self.small as usize;
         let is_all = claimed < self.asked && claimable.silent.is_empty() && claimable.usual.len() == 1;
-        let homeless = self.hand_out(leases, permit).await;
+        let homeless = self.hand_out(leases, is_probe, permit).await;
         self.small = if homeless == 0 {
             self.small.saturating_mul(2).min(SMALL_JOBS_A_CLAIM)
         } else {
@@ -319,6 +323,7 @@ impl<'a> Claimer<'a> {
     }
 
     fn in_trouble(&mut self, error: &LedgerError) {
+        self.env.health.could_not_claim();
         let pause = self.trouble.map_or(FIRST, |pause| backoff::longer(pause, LONGEST));
         if self.trouble.is_none() {
             tracing::warn!(ledger.sqlstate = error.sqlstate(), error = %error, "the ledger does not answer a claim");
@@ -335,7 +340,7 @@ impl<'a> Claimer<'a> {
 
     /// Sends groups to the tasks, each with a permit, and releases at once the leases without a slot. Returns their
     /// number.
-    async fn hand_out(&self, leases: Vec<Lease>, permit: OwnedSemaphorePermit) -> usize {
+    async fn hand_out(&self, leases: Vec<Lease>, is_probe: bool, permit: OwnedSemaphorePermit) -> usize {
         let mut permit = Some(permit);
         let (mut homeless, targets) = (Vec::new(), self.env.mappings.served());
         for leases in grouped(leases, self.env.config.worker.batch as usize) {
@@ -350,6 +355,7 @@ impl<'a> Claimer<'a> {
                         self.groups
                             .send(Group {
                                 leases,
+                                is_probe,
                                 _permit: slot,
                                 _share: share,
                                 _round: is_small.then(|| self.rounds.begin()),

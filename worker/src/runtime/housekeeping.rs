@@ -131,6 +131,7 @@ async fn tell(env: &Environment) -> Result<(), LedgerError> {
             claimed: env.health.has_worked(),
         })
         .await?;
+    env.health.reported();
     metrics::dependency(Dependency::Ledger, true, Some(start.elapsed()));
     Ok(())
 }
@@ -224,4 +225,21 @@ fn told(looked: &Looked) -> impl Iterator<Item = Value> {
         .faults
         .iter()
         .map(move |fault| json!({"table": table, "fault": fault}))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture;
+
+    #[tokio::test]
+    async fn a_report_shows_that_the_ledger_answers() {
+        let (_directory, env) = fixture::worker().await;
+        env.health.claimed();
+        // As if all slots had been busy, or the next poll were far away.
+        env.health.ledger_was_silent();
+        assert!(!env.health.is_ready());
+        tell(&env).await.unwrap();
+        assert!(env.health.is_ready());
+    }
 }

@@ -25,6 +25,8 @@ use crate::targets::TargetSlot;
 pub(crate) struct Group {
     /// The leases: one, or several small ones of one route and kind.
     pub(crate) leases: Vec<Lease>,
+    /// Whether it probes its target, whose breaker is open.
+    pub(crate) is_probe: bool,
     /// The slot that the group occupies.
     pub(crate) _permit: OwnedSemaphorePermit,
     /// Its target's claim to that slot.
@@ -43,17 +45,21 @@ async fn run_inside(group: Group, env: Arc<Environment>) {
     // The round and the share are dropped before the permit, so the next holder of the permit finds both up to date.
     let Group {
         leases,
+        is_probe,
         _permit,
         _share,
         _round,
     } = group;
     let claimed: Vec<Fence> = leases.iter().map(Lease::fence).collect();
-    let env = env.watching(&claimed);
     leases.iter().for_each(count_claimed);
     let target = leases
         .first()
         .map(|lease| lease.route.target.clone())
         .unwrap_or_default();
+    let env = Environment {
+        probed: is_probe.then(|| target.as_str().into()),
+        ..env.watching(&claimed)
+    };
     let leases = leases.into_iter().map(|lease| env.leases.add(lease)).collect();
     metrics::in_progress(env.leases.count());
     let outcome = AssertUnwindSafe(work(&env, leases)).catch_unwind().await;
@@ -68,7 +74,7 @@ async fn run_inside(group: Group, env: Arc<Environment>) {
         Ok(Err(stop)) => put_back::after_stop(&env, &claimed, stop).await,
         Err(_) => put_back::after_panic(&env, &claimed).await,
     }
-    // A partition that closed the breaker, or kept it open, is no longer a probe.
+    // A probe that closed the breaker, or kept it open, is no longer one.
     if !slow {
         env.learnt_nothing(&target);
     }

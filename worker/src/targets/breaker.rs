@@ -26,6 +26,15 @@ pub(crate) enum Allowed {
     No,
 }
 
+/// The partition whose work says something about a target's stores.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Caller {
+    /// It was claimed as a probe of this target.
+    Probe,
+    /// It was claimed while the breaker was closed, or works on another target.
+    Other,
+}
+
 #[derive(Debug, Clone, Copy)]
 struct Tripped {
     /// The error of the last failed call.
@@ -142,7 +151,7 @@ impl Breakers {
         }
     }
 
-    /// Notes that a partition learnt nothing about the stores. Returns whether another may try them at once.
+    /// Notes that a probe learnt nothing about the stores. Returns whether another may try them at once.
     pub(crate) fn learnt_nothing(&self, target: &str, now: Instant) -> bool {
         let mut all = self.lock();
         let probe = all.get_mut(target).filter(|tripped| tripped.trial == Trial::Partition);
@@ -155,13 +164,13 @@ impl Breakers {
     }
 
     /// Notes that a call could not reach a store of the target. Returns the pause.
-    pub(crate) fn failed(&self, target: &str, code: ErrorCode, now: Instant) -> Duration {
-        self.fail(target, code, 1, now)
+    pub(crate) fn failed(&self, target: &str, caller: Caller, code: ErrorCode, now: Instant) -> Duration {
+        self.fail(target, caller, code, 1, now)
     }
 
     /// Notes that a store of the target answers no call, which opens the breaker. Returns the pause.
-    pub(crate) fn went_down(&self, target: &str, code: ErrorCode, now: Instant) -> Duration {
-        self.fail(target, code, self.after, now)
+    pub(crate) fn went_down(&self, target: &str, caller: Caller, code: ErrorCode, now: Instant) -> Duration {
+        self.fail(target, caller, code, self.after, now)
     }
 
     /// Notes that a call to a store of the target took too long, though the store answers.
@@ -199,7 +208,7 @@ impl Breakers {
         tripped
     }
 
-    fn fail(&self, target: &str, code: ErrorCode, failures: u32, now: Instant) -> Duration {
+    fn fail(&self, target: &str, caller: Caller, code: ErrorCode, failures: u32, now: Instant) -> Duration {
         let mut all = self.lock();
         let tripped = self.trip(&mut all, target, code);
         // The breaker was open before, and closed only because no partition was due as a probe.
@@ -209,6 +218,10 @@ impl Breakers {
             return self.first_pause;
         }
         match tripped.until {
+            // While a probe is under way, only its own calls say something new.
+            Some(until) if tripped.trial == Trial::Partition && caller == Caller::Other => {
+                until.saturating_duration_since(now)
+            }
             // Calls that were under way when it opened say nothing new.
             Some(until) if until > now && tripped.trial != Trial::Partition => until - now,
             Some(_) => self.wait_longer(tripped, now),
@@ -229,13 +242,16 @@ impl Breakers {
 
     /// Notes that a target's stores served a partition. Returns whether that closed its breaker.
     // A partition that started before it opened may have used one store, while the other one is down.
-    pub(crate) fn succeeded(&self, target: &str) -> bool {
+    pub(crate) fn succeeded(&self, target: &str, caller: Caller) -> bool {
         let mut all = self.lock();
-        match all.get(target) {
-            Some(tripped) if tripped.until.is_some() && tripped.trial != Trial::Partition => false,
-            Some(_) => all.remove(target).is_some_and(|tripped| tripped.until.is_some()),
-            None => false,
+        let Some(tripped) = all.get(target) else { return false };
+        let is_open = tripped.until.is_some();
+        let is_probe = caller == Caller::Probe && tripped.trial == Trial::Partition;
+        if is_open && !is_probe {
+            return false;
         }
+        all.remove(target);
+        is_open
     }
 
     pub(crate) fn is_open(&self, target: &str) -> bool {

@@ -1,6 +1,7 @@
 //! A value that many callers want at once and one of them makes: a cached schema.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::sync::{Mutex, RwLock};
 
@@ -9,14 +10,17 @@ use crate::store::StoreError;
 /// The value, if it was made, and the state of the caller that makes it.
 pub(crate) struct Once<T> {
     made: RwLock<Option<Arc<T>>>,
-    /// Locked while a caller makes the value. It holds the error of the last attempt, if that failed.
-    failed: Mutex<Option<StoreError>>,
+    /// The number of failed attempts.
+    failures: AtomicU64,
+    /// Locked while a caller makes the value. It holds the last failed attempt: its number and its error.
+    failed: Mutex<Option<(u64, StoreError)>>,
 }
 
 impl<T> Default for Once<T> {
     fn default() -> Self {
         Self {
             made: RwLock::default(),
+            failures: AtomicU64::new(0),
             failed: Mutex::default(),
         }
     }
@@ -29,18 +33,17 @@ impl<T> Once<T> {
         if let Some(made) = &*self.made.read().await {
             return Ok(Arc::clone(made));
         }
-        let (waited, mut failed) = match self.failed.try_lock() {
-            Ok(failed) => (false, failed),
-            Err(_) => (true, self.failed.lock().await),
-        };
+        // A caller shares only an attempt that was under way when it came. It may also have to wait for callers that
+        // take the error of an older one.
+        let before = self.failures.load(Ordering::SeqCst);
+        let mut failed = self.failed.lock().await;
         if let Some(made) = &*self.made.read().await {
             return Ok(Arc::clone(made));
         }
-        if let Some(error) = failed.as_ref().filter(|_| waited) {
+        if let Some((_, error)) = failed.as_ref().filter(|(n, _)| *n > before) {
             return Err(error.clone());
         }
-        // Without an error here, a waiting caller makes the value if this call is dropped.
-        *failed = None;
+        // If this call is dropped, a waiting caller makes the value.
         match opening.await {
             Ok(made) => {
                 let made = Arc::new(made);
@@ -48,7 +51,8 @@ impl<T> Once<T> {
                 Ok(made)
             }
             Err(error) => {
-                *failed = Some(error.clone());
+                let n = self.failures.fetch_add(1, Ordering::SeqCst) + 1;
+                *failed = Some((n, error.clone()));
                 Err(error)
             }
         }
@@ -112,5 +116,25 @@ mod tests {
         let second = once.get(async { Ok(7) });
         let (second, ()) = tokio::join!(second, async { drop(first) });
         assert_eq!(*second.unwrap(), 7);
+    }
+
+    #[tokio::test]
+    async fn a_caller_that_comes_after_a_failure_asks_again_though_others_still_take_its_error() {
+        let (once, fails) = (Once::default(), Notify::new());
+        let failing = async {
+            fails.notified().await;
+            Err::<u8, _>(StoreError::timed_out())
+        };
+        let mut first = Box::pin(once.get(failing));
+        let mut waiting = Box::pin(once.get(async { Ok(1) }));
+        assert!(futures::poll!(&mut first).is_pending());
+        assert!(futures::poll!(&mut waiting).is_pending());
+        fails.notify_one();
+        assert!(first.await.is_err());
+
+        let mut late = Box::pin(once.get(async { Ok(7) }));
+        assert!(futures::poll!(&mut late).is_pending(), "the other one is next");
+        assert!(waiting.await.is_err(), "it shares the failure");
+        assert_eq!(*late.await.unwrap(), 7);
     }
 }

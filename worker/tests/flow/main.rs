@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod counted;
 mod world;
 
 use lethe_common::ledger::{JobView, Kind, NewJob, NewPartition};
@@ -36,11 +37,7 @@ async fn a_point_whose_memory_cannot_be_told_is_left_and_counted_once() {
     );
     assert_eq!(counts(&job, "vector"), [("erased", 3), ("unverifiable", 1)]);
     assert_eq!(counts(&job, "sql"), [("absent", 1), ("erased", 3)]);
-    assert_eq!(
-        world.points().await,
-        2,
-        "bob's, and the one of which nobody can say whose it is"
-    );
+    assert_eq!(world.points().await, 2, "bob's, and the point without an owner");
 }
 
 #[tokio::test]

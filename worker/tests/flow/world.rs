@@ -221,8 +221,13 @@ impl World {
 
     /// Works on all due partitions, as a new worker.
     pub(super) async fn run_due_jobs(&self) -> usize {
+        self.run_due_jobs_ringing(Doorbell::local()).await
+    }
+
+    /// Works on all due partitions, as a new worker with this doorbell.
+    pub(super) async fn run_due_jobs_ringing(&self, doorbell: Doorbell) -> usize {
         let (config, ledger) = (Arc::clone(&self.config), self.ledger.clone());
-        let env = Environment::new("w".to_owned(), config, ledger, Doorbell::local(), Clock::system()).unwrap();
+        let env = Environment::new("w".to_owned(), config, ledger, doorbell, Clock::system()).unwrap();
         lethe_worker::run_due_jobs(env).await
     }
 

@@ -38,7 +38,7 @@ pub(super) async fn confirm(
         Err(stop) => {
             let code = match stop {
                 Stop::Store(error) => Some(error.code().as_str()),
-                Stop::Lost | Stop::Refused(_) | Stop::Rejected => None,
+                Stop::Lost | Stop::Over | Stop::Refused(_) | Stop::Rejected => None,
             };
             tracing::debug!(error.code = code, "small jobs are read back after their records");
             HashSet::new()

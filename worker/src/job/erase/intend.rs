@@ -38,6 +38,9 @@ pub(super) async fn intend(env: &Environment, parts: Vec<BatchPart>) -> Result<V
 }
 
 /// Reserves a throttled job's time for a batch. Returns the milliseconds to wait if no time is free yet.
+// The reservation comes before the intent, since a committed intent is finished without a further wait. If the ledger
+// then answers that the job is paused, the time is spent without a batch: a pause that is shorter delays the job by at
+// most one batch. Giving it back could exceed the rate limit, if the limit changes or another partition reserves.
 async fn reserve(env: &Environment, part: &BatchPart) -> Result<Option<u64>, Stop> {
     if part.lease.job.per_second.is_none() {
         return Ok(None);

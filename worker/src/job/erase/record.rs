@@ -23,16 +23,19 @@ pub(super) async fn record(
         .into_iter()
         .zip(met)
         .partition(|(part, met)| kept::is_worth_another_try(env, &part.intent, met));
-    kept::put_back(env, kept).await?;
-    if done.is_empty() {
-        return Ok(Vec::new());
+    let mut next = Vec::new();
+    if !done.is_empty() {
+        let gone = confirm(env, mapped, &done).await;
+        let steps = done.into_iter().map(|(part, met)| {
+            let step = step_of(&part, &met, gone.contains(&part.lease.job.id));
+            (part.lease, step)
+        });
+        next = lease::record(env, steps.collect()).await?;
     }
-    let gone = confirm(env, mapped, &done).await;
-    let steps = done.into_iter().map(|(part, met)| {
-        let step = step_of(&part, &met, gone.contains(&part.lease.job.id));
-        (part.lease, step)
-    });
-    lease::record(env, steps.collect()).await
+    // Last: it may fail, and only this task knows the outcomes of the others. Another attempt at their intents would
+    // count rows as erased that this one found absent.
+    kept::put_back(env, kept).await?;
+    Ok(next)
 }
 
 /// Returns the refused rows of the partition so far, and the error if the partition is given up.

@@ -10,6 +10,9 @@
 //! - no earlier than the time of any row that existed when the clock was read, by clocks that are no more ahead. So the
 //!   query selects all of those rows.
 //!
+//! Clocks that are put back show an hour twice. If the bound is within that hour of the mapping's `time_zone`, rows with
+//! local times of the hour may be later than the bound: they stay.
+//!
 //! The same holds for the time of the last change: a row that changes during the scan is beyond that bound. It is still
 //! a row of the start, and counts as changed.
 //!

@@ -6,14 +6,16 @@ use super::*;
 
 const SECOND: Duration = Duration::from_secs(1);
 const DOWN: ErrorCode = ErrorCode::Unavailable;
+const PROBE: Caller = Caller::Probe;
+const OTHER: Caller = Caller::Other;
 
 #[test]
 fn a_breaker_opens_probes_and_closes() {
     let breakers = Breakers::new(2, SECOND, 3 * SECOND);
     let start = Instant::now();
-    breakers.failed("main", DOWN, start);
+    breakers.failed("main", OTHER, DOWN, start);
     assert_eq!(breakers.allowed("main", start), Allowed::Yes, "one failure is none");
-    assert_eq!(breakers.failed("main", DOWN, start), SECOND);
+    assert_eq!(breakers.failed("main", OTHER, DOWN, start), SECOND);
     assert_eq!(breakers.allowed("main", start), Allowed::No);
     assert_eq!(breakers.allowed("other", start), Allowed::Yes);
     let later = start + SECOND;
@@ -23,7 +25,7 @@ fn a_breaker_opens_probes_and_closes() {
     breakers.pinged("main", true, later);
     assert_eq!(breakers.allowed("main", later), Allowed::Probe);
     breakers.probes("main", later);
-    assert!(breakers.succeeded("main"));
+    assert!(breakers.succeeded("main", PROBE));
     assert_eq!(breakers.allowed("main", start), Allowed::Yes);
 }
 
@@ -31,7 +33,7 @@ fn a_breaker_opens_probes_and_closes() {
 fn one_partition_probes_at_a_time() {
     let breakers = Breakers::new(1, SECOND, 3 * SECOND);
     let start = Instant::now();
-    breakers.failed("main", DOWN, start);
+    breakers.failed("main", OTHER, DOWN, start);
     let probed = start + SECOND;
     breakers.pinged("main", true, probed);
     assert_eq!(breakers.allowed("main", probed), Allowed::Probe);
@@ -43,22 +45,43 @@ fn one_partition_probes_at_a_time() {
         "nothing was heard of it"
     );
     assert_eq!(
-        breakers.failed("main", DOWN, probed),
+        breakers.failed("main", PROBE, DOWN, probed),
         2 * SECOND,
         "it says something new"
     );
     assert_eq!(
-        breakers.failed("main", DOWN, probed),
+        breakers.failed("main", PROBE, DOWN, probed),
         2 * SECOND,
         "a second one does not"
     );
 }
 
 #[test]
+fn a_partition_from_before_is_not_taken_for_the_probe() {
+    let breakers = Breakers::new(1, SECOND, 3 * SECOND);
+    let start = Instant::now();
+    breakers.failed("main", OTHER, DOWN, start);
+    let probed = start + SECOND;
+    breakers.pinged("main", true, probed);
+    breakers.probes("main", probed);
+    assert!(!breakers.succeeded("main", OTHER), "it may have used one store only");
+    assert_eq!(
+        breakers.failed("main", OTHER, DOWN, probed),
+        SECOND,
+        "the probe's pause"
+    );
+    let late = probed + 2 * SECOND;
+    assert_eq!(breakers.went_down("main", OTHER, DOWN, late), Duration::ZERO);
+    assert_eq!(breakers.allowed("main", late), Allowed::Probe, "no ping is needed");
+    assert!(breakers.succeeded("main", PROBE), "it is still the probe");
+    assert_eq!(breakers.allowed("main", late), Allowed::Yes);
+}
+
+#[test]
 fn a_probe_that_asks_no_store_makes_room_for_another() {
     let breakers = Breakers::new(1, SECOND, 3 * SECOND);
     let start = Instant::now();
-    breakers.failed("main", DOWN, start);
+    breakers.failed("main", OTHER, DOWN, start);
     assert!(!breakers.learnt_nothing("main", start), "it was no probe");
     assert_eq!(breakers.allowed("main", start), Allowed::No);
     let probed = start + SECOND;
@@ -67,7 +90,7 @@ fn a_probe_that_asks_no_store_makes_room_for_another() {
     assert!(breakers.learnt_nothing("main", probed));
     assert_eq!(breakers.allowed("main", probed), Allowed::Probe);
     breakers.probes("main", probed);
-    assert!(breakers.succeeded("main"));
+    assert!(breakers.succeeded("main", PROBE));
     assert!(!breakers.learnt_nothing("main", probed));
     assert_eq!(breakers.allowed("main", probed), Allowed::Yes);
 }
@@ -76,7 +99,7 @@ fn a_probe_that_asks_no_store_makes_room_for_another() {
 fn a_breaker_with_nothing_to_probe_closes_and_opens_at_the_first_failure() {
     let breakers = Breakers::new(3, SECOND, 3 * SECOND);
     let start = Instant::now();
-    breakers.went_down("main", DOWN, start);
+    breakers.went_down("main", OTHER, DOWN, start);
     breakers.idles("main", start);
     assert_eq!(breakers.allowed("main", start), Allowed::No, "no ping was answered");
     let answered = start + SECOND;
@@ -85,12 +108,12 @@ fn a_breaker_with_nothing_to_probe_closes_and_opens_at_the_first_failure() {
     assert_eq!(breakers.allowed("main", answered), Allowed::Yes);
     assert_eq!(breakers.illness("main"), Some(DOWN));
     assert_eq!(
-        breakers.failed("main", DOWN, answered),
+        breakers.failed("main", OTHER, DOWN, answered),
         2 * SECOND,
         "as if it had been a probe"
     );
     assert_eq!(
-        breakers.failed("main", DOWN, answered),
+        breakers.failed("main", OTHER, DOWN, answered),
         2 * SECOND,
         "a second one says nothing new"
     );
@@ -102,33 +125,33 @@ fn a_breaker_with_nothing_to_probe_closes_and_opens_at_the_first_failure() {
 fn a_breaker_waits_for_its_probe_while_nothing_else_is_due() {
     let breakers = Breakers::new(1, SECOND, 3 * SECOND);
     let start = Instant::now();
-    breakers.failed("main", DOWN, start);
+    breakers.failed("main", OTHER, DOWN, start);
     breakers.pinged("main", true, start);
     breakers.probes("main", start);
     breakers.idles("main", start + SECOND);
     assert_eq!(breakers.allowed("main", start + SECOND), Allowed::No);
     assert_eq!(breakers.allowed("main", start + 2 * SECOND), Allowed::Probe);
-    assert!(breakers.succeeded("main"));
+    assert!(breakers.succeeded("main", PROBE));
 }
 
 #[test]
 fn a_failing_probe_doubles_the_pause_up_to_its_cap() {
     let breakers = Breakers::new(1, SECOND, 3 * SECOND);
     let start = Instant::now();
-    assert_eq!(breakers.failed("main", DOWN, start), SECOND);
+    assert_eq!(breakers.failed("main", OTHER, DOWN, start), SECOND);
     assert_eq!(
-        breakers.failed("main", DOWN, start),
+        breakers.failed("main", OTHER, DOWN, start),
         SECOND,
         "a call that was under way does not count"
     );
-    assert_eq!(breakers.failed("main", DOWN, start + SECOND), 2 * SECOND);
-    assert_eq!(breakers.failed("main", DOWN, start + 3 * SECOND), 3 * SECOND);
+    assert_eq!(breakers.failed("main", OTHER, DOWN, start + SECOND), 2 * SECOND);
+    assert_eq!(breakers.failed("main", OTHER, DOWN, start + 3 * SECOND), 3 * SECOND);
 }
 #[test]
 fn a_store_that_answers_no_ping_is_left_alone_longer() {
     let breakers = Breakers::new(3, SECOND, 3 * SECOND);
     let start = Instant::now();
-    assert_eq!(breakers.went_down("main", DOWN, start), SECOND, "at once");
+    assert_eq!(breakers.went_down("main", OTHER, DOWN, start), SECOND, "at once");
     breakers.pings("main", start + SECOND);
     breakers.pinged("main", false, start + SECOND);
     assert_eq!(breakers.allowed("main", start + 2 * SECOND), Allowed::No);
@@ -139,8 +162,8 @@ fn a_store_that_answers_no_ping_is_left_alone_longer() {
 fn what_was_under_way_when_it_opened_does_not_close_it() {
     let breakers = Breakers::new(1, SECOND, 3 * SECOND);
     let start = Instant::now();
-    breakers.failed("main", DOWN, start);
-    assert!(!breakers.succeeded("main"));
+    breakers.failed("main", OTHER, DOWN, start);
+    assert!(!breakers.succeeded("main", OTHER));
     assert_eq!(breakers.allowed("main", start), Allowed::No);
 }
 
@@ -150,7 +173,7 @@ fn a_slow_target_is_ill_until_a_call_succeeds() {
     breakers.was_slow("main", ErrorCode::Busy);
     assert_eq!(breakers.allowed("main", Instant::now()), Allowed::Yes);
     assert!(breakers.illness("main") == Some(ErrorCode::Busy) && breakers.illness("other").is_none());
-    assert!(!breakers.succeeded("main"), "it was closed");
+    assert!(!breakers.succeeded("main", OTHER), "it was closed");
     assert!(breakers.illness("main").is_none());
 }
 
@@ -160,11 +183,11 @@ fn an_illness_is_news_once() {
     let is_news = || breakers.fell_ill().now_or_never().is_some();
     breakers.was_slow("main", DOWN);
     assert!(is_news());
-    breakers.failed("main", DOWN, Instant::now());
+    breakers.failed("main", OTHER, DOWN, Instant::now());
     assert!(!is_news(), "the same");
     breakers.was_slow("main", ErrorCode::Timeout);
     assert!(is_news(), "another");
-    breakers.succeeded("main");
+    breakers.succeeded("main", OTHER);
     breakers.was_slow("main", ErrorCode::Timeout);
     assert!(is_news(), "again");
 }
