@@ -1,5 +1,5 @@
 //! Serves a directory: `serve <directory> <port> <key>`. Port 0 takes a free one, which is printed.
-#![expect(clippy::print_stdout, reason = "prints the port for whoever started it")]
+#![expect(clippy::print_stdout, reason = "prints the port for the process that started it")]
 
 use std::{error::Error, io::Write as _};
 

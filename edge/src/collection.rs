@@ -13,7 +13,7 @@ use qdrant_edge::{EdgeConfig, EdgeShard, OperationResult};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use crate::{
-    engine::{Slot, guarded},
+    engine::{Slot, State, guarded},
     error::Failure,
     files,
     writer::{Change, Ending, Message, Write, Writer},
@@ -126,6 +126,16 @@ impl Collection {
             Ok(result) => result,
             Err(_) => self.slot.with(|_| Ok(())).and(Err(Failure::Stopping)),
         }
+    }
+
+    /// Returns whether an earlier write failed halfway.
+    pub(crate) fn is_broken(&self) -> bool {
+        matches!(self.slot.with(|_| Ok(())), Err(Failure::Broken(_)))
+    }
+
+    /// Sets the state of a closed collection, for the callers that still hold it.
+    pub(crate) fn becomes(&self, state: State) {
+        self.slot.replace(|| state);
     }
 
     /// Applies and flushes the queued writes, and closes the engine. Blocks.

@@ -67,6 +67,9 @@ pub(crate) enum Failure {
     /// The server is stopping.
     #[error("the embedded vector store is stopping")]
     Stopping,
+    /// The collection is being deleted, or its deletion failed halfway and has to be repeated.
+    #[error("collection `{0}` is being deleted")]
+    Leaving(String),
     /// The engine failed or panicked in an earlier write; only a restart reads the disk again.
     #[error("collection `{0}` failed in an earlier write and needs a restart of the server")]
     Broken(String),
@@ -121,7 +124,7 @@ impl From<Failure> for Status {
             Failure::NoCollection(_) | Failure::NoPoint(_) => Self::not_found(text),
             Failure::Exists(_) => Self::already_exists(text),
             Failure::Exhausted(_) => Self::resource_exhausted(text),
-            Failure::Stopping => Self::unavailable(text),
+            Failure::Stopping | Failure::Leaving(_) => Self::unavailable(text),
             Failure::Broken(_) | Failure::Engine(_) | Failure::Disk(_) | Failure::Panicked => Self::internal(text),
         }
     }

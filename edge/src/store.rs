@@ -1,7 +1,8 @@
 //! All collections of one directory.
 //!
 //! One rename makes a collection appear, after the slow work, or disappear, before it. So a process
-//! that dies here leaves it whole or not at all. All functions block.
+//! that dies here leaves it whole or not at all. After a failure, a collection is known as long as a
+//! restart may find it. All functions block.
 
 use std::{
     collections::BTreeMap,
@@ -16,7 +17,7 @@ use uuid::Uuid;
 
 use crate::{
     collection::{Collection, Limits},
-    engine::guarded,
+    engine::{State, guarded},
     error::{EdgeError, Failure},
     files,
     writer::Ending,
@@ -34,6 +35,9 @@ pub(crate) struct Store {
     limits: Limits,
     // The lock lasts as long as the file is open.
     _lock: File,
+    /// Whether syncs fail, as on a broken disk.
+    #[cfg(test)]
+    cannot_sync: std::sync::atomic::AtomicBool,
 }
 
 impl Store {
@@ -53,6 +57,8 @@ impl Store {
             changing: Mutex::default(),
             limits: Limits::new(),
             _lock: lock,
+            #[cfg(test)]
+            cannot_sync: false.into(),
         };
         files::make_empty(&store.temporary()).map_err(unusable)?;
         fs::create_dir_all(store.directory()).map_err(unusable)?;
@@ -102,29 +108,76 @@ impl Store {
         files::sync_tree(&building)?;
         let directory = self.directory().join(name);
         fs::rename(&building, &directory)?;
-        files::sync(&self.directory())?;
-        let collection = Collection::open(name, &directory, self.limits.clone())?;
+        let synced = self.sync().map_err(Failure::from);
+        let opened = synced.and_then(|()| Collection::open(name, &directory, self.limits.clone()));
+        let collection = opened.inspect_err(|_| {
+            // It has no points yet. The next start must not find a collection that nobody knows now.
+            let undone = fs::rename(&directory, &building).and_then(|()| self.sync());
+            if let Err(error) = undone {
+                let cause = Failure::from(error).cause();
+                tracing::error!(
+                    collection = name,
+                    cause,
+                    "a collection that could not be created is still on disk"
+                );
+            }
+        })?;
         self.insert(name.to_owned(), collection);
         Ok(())
     }
 
-    /// Deletes a collection; returns whether it existed.
+    /// Deletes a collection; returns whether it existed. A call that failed may be repeated.
     pub(crate) fn delete(&self, name: &str) -> Result<bool, Failure> {
         let _changing = self.changing();
         let Ok(collection) = self.get(name) else {
+            // Files of a call that failed may be there still.
+            files::make_empty(&self.temporary())?;
             return Ok(false);
         };
-        collection.close(Ending::Deleted);
-        let leaving = self.temporary().join(Uuid::new_v4().to_string());
-        // The name stays known until the rename: a second try after a failure must not answer "absent".
-        fs::rename(self.directory().join(name), &leaving)?;
-        files::sync(&self.directory())?;
+        let was_broken = collection.is_broken();
+        collection.close(Ending::Leaving);
+        let directory = self.directory().join(name);
+        let renamed = fs::rename(&directory, self.temporary().join(Uuid::new_v4().to_string()));
+        // If it is gone from there, an earlier call renamed it, and could not sync that.
+        if let Err(error) = renamed
+            && !matches!(directory.try_exists(), Ok(false))
+        {
+            self.serve_again(name, &collection, was_broken);
+            return Err(error.into());
+        }
+        // Until this sync, a power cut may bring the collection back. So its name stays known, and no answer says that
+        // its points are gone.
+        self.sync()?;
         self.collections
             .write()
             .unwrap_or_else(PoisonError::into_inner)
             .remove(name);
-        files::remove(&leaving)?;
+        collection.becomes(State::Deleted);
+        files::make_empty(&self.temporary())?;
         Ok(true)
+    }
+
+    /// Opens a closed collection again, whose deletion failed.
+    fn serve_again(&self, name: &str, closed: &Collection, was_broken: bool) {
+        let directory = self.directory().join(name);
+        let opened = if was_broken {
+            Err(Failure::Broken(name.to_owned()))
+        } else {
+            Collection::open(name, &directory, self.limits.clone())
+        };
+        match opened {
+            Ok(collection) => self.insert(name.to_owned(), collection),
+            Err(_) => closed.becomes(State::Broken),
+        }
+    }
+
+    /// Syncs the directory of the collections: the renames in it then survive a power cut.
+    fn sync(&self) -> io::Result<()> {
+        #[cfg(test)]
+        if self.cannot_sync.load(std::sync::atomic::Ordering::Relaxed) {
+            return Err(io::Error::other("a test breaks the disk"));
+        }
+        files::sync(&self.directory())
     }
 
     /// Applies and flushes the queued writes of all collections, and closes these.
@@ -162,5 +215,96 @@ fn lock(root: &Path) -> io::Result<Option<File>> {
         Ok(()) => Ok(Some(file)),
         Err(TryLockError::WouldBlock) => Ok(None),
         Err(TryLockError::Error(error)) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::Ordering;
+
+    use qdrant_client::qdrant::{
+        self, CreateCollection, VectorParams, VectorsConfig, vectors_config::Config as Vectors,
+    };
+
+    use super::*;
+    use crate::convert::config;
+
+    fn create(store: &Store) -> Result<(), Failure> {
+        let params = VectorParams {
+            size: 4,
+            distance: qdrant::Distance::Dot.into(),
+            ..VectorParams::default()
+        };
+        let request = CreateCollection {
+            vectors_config: Some(VectorsConfig {
+                config: Some(Vectors::Params(params)),
+            }),
+            ..CreateCollection::default()
+        };
+        store.create("memories", config::new(&request).unwrap())
+    }
+
+    async fn read(collection: &Collection) -> Result<usize, Failure> {
+        collection.read(|shard| Ok(shard.info().points_count)).await
+    }
+
+    #[tokio::test]
+    async fn a_collection_that_cannot_be_deleted_is_served_as_before() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = Store::open(directory.path()).unwrap();
+        create(&store).unwrap();
+        // Nothing can be renamed into a file.
+        fs::remove_dir(store.temporary()).unwrap();
+        fs::write(store.temporary(), "").unwrap();
+        for _ in 0..2 {
+            assert!(store.delete("memories").is_err());
+            assert!(read(&store.get("memories").unwrap()).await.is_ok());
+        }
+        fs::remove_file(store.temporary()).unwrap();
+        fs::create_dir(store.temporary()).unwrap();
+        assert!(store.delete("memories").unwrap());
+        assert!(!store.delete("memories").unwrap());
+        assert!(store.names().is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_deletion_that_is_not_synced_says_so_until_it_is_repeated() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = Store::open(directory.path()).unwrap();
+        create(&store).unwrap();
+        let held = store.get("memories").unwrap();
+        store.cannot_sync.store(true, Ordering::Relaxed);
+        for _ in 0..2 {
+            assert!(store.delete("memories").is_err());
+            assert!(matches!(read(&held).await, Err(Failure::Leaving(_))));
+            assert_eq!(store.names(), ["memories"]);
+        }
+        store.cannot_sync.store(false, Ordering::Relaxed);
+        assert!(store.delete("memories").unwrap());
+        assert!(matches!(read(&held).await, Err(Failure::NoCollection(_))));
+        assert!(store.names().is_empty());
+        assert_eq!(
+            fs::read_dir(store.temporary()).unwrap().count(),
+            0,
+            "its files are gone"
+        );
+        create(&store).unwrap();
+    }
+
+    #[test]
+    fn a_creation_that_is_not_synced_leaves_no_collection() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = Store::open(directory.path()).unwrap();
+        store.cannot_sync.store(true, Ordering::Relaxed);
+        assert!(create(&store).is_err());
+        assert!(store.names().is_empty());
+        assert_eq!(
+            fs::read_dir(store.directory()).unwrap().count(),
+            0,
+            "a start finds none"
+        );
+        store.cannot_sync.store(false, Ordering::Relaxed);
+        create(&store).unwrap();
+        assert_eq!(store.names(), ["memories"]);
     }
 }

@@ -60,8 +60,8 @@ pub(crate) struct Write {
 /// The reason why the writer ends.
 #[derive(Clone, Copy)]
 pub(crate) enum Ending {
-    /// The collection was deleted.
-    Deleted,
+    /// The collection is being deleted.
+    Leaving,
     /// The server is stopping.
     Closed,
 }
@@ -120,7 +120,7 @@ impl Writer {
         }
         let ending = self.serve();
         self.slot.replace(|| match ending {
-            Ending::Deleted => State::Deleted,
+            Ending::Leaving => State::Leaving,
             Ending::Closed => State::Closed,
         });
     }
@@ -186,7 +186,7 @@ impl Writer {
             // After a failed sync the content of the disk is unknown. Only a restart reads it again.
             let already = matches!(
                 failure,
-                Failure::Broken(_) | Failure::NoCollection(_) | Failure::Stopping
+                Failure::Broken(_) | Failure::Leaving(_) | Failure::NoCollection(_) | Failure::Stopping
             );
             if !already {
                 let cause = failure.cause();
