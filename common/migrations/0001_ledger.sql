@@ -15,7 +15,7 @@ CREATE TABLE jobs (
     query          TEXT,                      -- JSON: a filter; personal data, leaves with the retention
     owner          TEXT,                      -- personal data, leaves with the retention
     workspace      TEXT,
-    memory_kind    TEXT,                      -- of which kind, where one table holds several
+    memory_kind    TEXT,                      -- the kind, where one table holds several
     dry_run        BIGINT NOT NULL,
     max_selected   BIGINT,                    -- `limit`
     expect         TEXT,                      -- the digest that the selection must have, or nothing is touched; leaves with the retention
@@ -26,7 +26,7 @@ CREATE TABLE jobs (
     batch_size     BIGINT,                    -- the most memories of a batch, where somebody said so
     max_memories   BIGINT,                    -- of a query: the most memories that it takes of what matches
     aborts         BIGINT NOT NULL DEFAULT 0, -- 1: a memory that changed in between stops it; 2: one has
-    slices         BIGINT,                    -- of a query: by how many slices it is counted for whoever asks; NULL: none
+    slices         BIGINT,                    -- of a query: the number of slices by which callers see its counts; NULL: none
     request        TEXT,                      -- keyed hash of the request, where the same one joins the job while it has not ended; leaves with the retention
     owed           BIGINT NOT NULL DEFAULT 0, -- whether a caller was told to ask again, and has not heard the end
     opaque_id      TEXT,                      -- what the caller calls the request; leaves with the retention
@@ -54,7 +54,7 @@ CREATE TABLE jobs (
     failures       BIGINT NOT NULL DEFAULT 0, -- partitions that failed for good in this attempt
     skipped        BIGINT NOT NULL DEFAULT 0, -- partitions of this attempt whose table cannot hold what the job demands
     error_code     TEXT,                      -- the last error, a word of a closed list
-    snapshot       TEXT,                      -- of a query: 'created_at' or 'batch': how it tells what was there at the start
+    snapshot       TEXT,                      -- of a query: 'created_at', 'batch' or 'plan': how it tells what was there at the start
     version_erased BIGINT,                    -- of a job with one id: the version that its row had
     warnings       TEXT,                      -- JSON objects with commas between them: what somebody should know
     preview        TEXT,                      -- JSON: what a look found in each table; leaves with the retention
@@ -63,8 +63,11 @@ CREATE TABLE jobs (
 );
 CREATE INDEX jobs_by_principal ON jobs (principal, id);
 CREATE INDEX jobs_by_schedule ON jobs (schedule, id) WHERE schedule IS NOT NULL;
-CREATE INDEX jobs_unfinished_by_principal ON jobs (principal, not_before) WHERE ended_at IS NULL;
+-- All that the limits of a caller count is in it, so that counting reads no row.
+CREATE INDEX jobs_unfinished_by_principal ON jobs (principal, not_before, kind, selected) WHERE ended_at IS NULL;
 CREATE INDEX jobs_unfinished ON jobs (state, accepted_at) WHERE ended_at IS NULL;
+-- Tasks in pages: a search must read neither the millions that have ended nor all that wait for every page.
+CREATE INDEX jobs_tasks ON jobs (id) WHERE ended_at IS NULL AND kind = 'query' AND dry_run = 0;
 -- What a scrape asks for: it must not read a million that wait.
 CREATE INDEX jobs_windowed ON jobs (id) WHERE ended_at IS NULL AND windows IS NOT NULL;
 CREATE INDEX jobs_oldest ON jobs (not_before) WHERE ended_at IS NULL AND windows IS NULL;
@@ -105,8 +108,8 @@ CREATE TABLE partitions (
     error_code  TEXT,
     PRIMARY KEY (job_id, ordinal)
 );
--- By mapping: another, which a worker does not have or of which nothing may be claimed now, may have any number. What a
--- scrape sums is in it, so that it reads no row.
+-- By mapping: a mapping that a worker does not have, or may not claim now, can have any number of partitions. It includes the
+-- columns that a scrape sums, so that a scrape reads no row.
 CREATE INDEX partitions_queue ON partitions (route, weight, due_at, target, remaining) WHERE state IN ('due', 'running');
 -- What runs alone, so that it is found behind any number of small ones.
 CREATE INDEX partitions_alone ON partitions (route, weight, due_at)
@@ -191,7 +194,7 @@ CREATE TABLE schedules (
     created_at   BIGINT NOT NULL,
     changed_at   BIGINT NOT NULL
 );
-CREATE INDEX schedules_due ON schedules (next_run_at) WHERE next_run_at IS NOT NULL AND paused = 0;
+CREATE INDEX schedules_due ON schedules (next_run_at, name) WHERE next_run_at IS NOT NULL AND paused = 0;
 
 -- What is paused: '*' or a target's name.
 CREATE TABLE pauses (
@@ -243,7 +246,9 @@ INSERT INTO revisions (name, n) VALUES ('siblings', 0);
 -- Keys that Lethe made itself; only hashes.
 CREATE TABLE api_keys (
     name       TEXT PRIMARY KEY,
-    sha256     TEXT NOT NULL,
+    sha256     TEXT NOT NULL, -- of its newest secret
+    previous_sha256 TEXT,     -- of the secret before the last rotation, if there was one
+    previous_until BIGINT,    -- when that secret stops; it may have stopped
     scopes     TEXT NOT NULL, -- JSON
     bound_user TEXT,          -- the one person it reaches, if any; personal data, leaves with the key
     workspaces TEXT,          -- JSON: those it reaches; NULL: all
@@ -254,6 +259,7 @@ CREATE TABLE api_keys (
     last_used_at BIGINT       -- written once a minute at most
 );
 CREATE UNIQUE INDEX api_keys_by_hash ON api_keys (sha256);
+CREATE UNIQUE INDEX api_keys_by_previous_hash ON api_keys (previous_sha256);
 
 -- The audit trail: who did what, beside deleting. Rows are never updated; they leave with their retention.
 CREATE TABLE audit_events (
@@ -267,7 +273,7 @@ CREATE INDEX audit_events_by_time ON audit_events (at);
 CREATE INDEX audit_events_by_act ON audit_events (act, id);
 CREATE INDEX audit_events_by_actor ON audit_events (actor, id);
 
--- Secrets of the installation itself, made once.
+-- Secrets of the installation itself, made once; beside them the mark that the first API key was made.
 CREATE TABLE secrets (
     name  TEXT PRIMARY KEY,
     value TEXT NOT NULL -- hexadecimal

@@ -48,10 +48,13 @@ pub use operation::{
     KeyRecord, KeyRow, Pauses, RetireOutcome, SLOWEST, Siblings, ThrottleOutcome, WorkerReport, WorkerRow,
 };
 pub use record::{After, Delta, ItemOutcome, Record, RecordEnd};
-pub use schedules::{ScheduleRecord, ScheduleRow};
+pub use schedules::{DueCursor, DueSchedules, ScheduleRecord, ScheduleRow};
 pub use totals::{TotalRow, TotalsMetric};
 pub use types::{
     Ahead, AloneFirst, Claim, ExecutionOptions, Fence, JobFacts, Kind, Lapsed, Lease, NewPartition, Preview, Run,
     SmallFirst, Snapshot, TablePreview, Warning, WarningCode, Work,
 };
-pub use views::{Aim, Attempt, ItemRow, JobFilter, JobView, Running, ServiceState, SliceCounts, StoreCounts, Whose};
+pub use views::{
+    Aim, Attempt, ItemCursor, ItemRow, JobFilter, JobView, Running, ServiceState, SliceCounts, StoreCounts, Unfinished,
+    Whose,
+};

@@ -1,6 +1,7 @@
 //! Ending a job other than by its work: cancelling, giving up, sweeping and forgetting; and retrying an ended job.
 
 pub(super) mod cancel;
+mod events;
 mod forget;
 mod give_up;
 mod leave;

@@ -1,5 +1,6 @@
 //! The state that operators and processes store beside jobs: pauses, paces, workers, mappings, keys, secrets.
 
+mod first_key;
 mod keys;
 mod pauses;
 mod secrets;

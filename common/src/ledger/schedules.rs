@@ -3,4 +3,5 @@
 mod fire;
 mod stored;
 
+pub use fire::{DueCursor, DueSchedules};
 pub use stored::{ScheduleRecord, ScheduleRow};

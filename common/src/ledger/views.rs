@@ -7,13 +7,14 @@ mod items;
 mod job;
 mod service;
 mod slices;
+mod tasks;
 
 pub use aim::Aim;
 pub use attempts::Attempt;
 pub use counts::StoreCounts;
-pub use items::ItemRow;
+pub use items::{ItemCursor, ItemRow};
 pub use job::{JobFilter, JobView, Whose};
-pub use service::{Running, ServiceState};
+pub use service::{Running, ServiceState, Unfinished};
 pub use slices::SliceCounts;
 
 pub(super) use counts::counts_in;

@@ -1,16 +1,19 @@
 //! Accepting jobs, and their keys and uploads.
 
-use lethe_common::ledger::{Accepted, After, Delta, Idempotency, Kind, LeaseCheck, NewJob, RecordEnd, Scope};
+use lethe_common::ledger::{
+    Accepted, After, Delta, Idempotency, Kind, LeaseCheck, NewJob, RecordEnd, Scope, Unfinished,
+};
 use lethe_common::state::State;
 
 use crate::support::new_job;
-use crate::{TestLedger, accept, claim, claim_one, end, ended_as, erased, ids, record, state, total};
+use crate::{TestLedger, accept, claim, claim_one, end, ended_as, erased, ids, record, state, subject_job, total};
 
 crate::on_both! {
     an_accepted_job_is_claimed_recorded_and_read_back,
     a_key_that_is_used_again_answers_with_the_same_job,
     jobs_accepted_at_once_are_all_there,
     an_upload_that_was_swept_takes_no_more_ids,
+    the_unfinished_jobs_of_a_caller_and_their_ids_are_counted,
 }
 
 async fn an_accepted_job_is_claimed_recorded_and_read_back(TestLedger { ledger, _dir, .. }: TestLedger) {
@@ -86,4 +89,33 @@ async fn an_upload_that_was_swept_takes_no_more_ids(test: TestLedger) {
     assert_eq!(ledger.drop_abandoned_uploads().await.unwrap(), 1);
     assert!(ledger.append(&mut upload, &[ids(3)]).await.is_err());
     assert_eq!(test.run("DELETE FROM partitions").await, 0, "no id stays behind");
+}
+
+async fn the_unfinished_jobs_of_a_caller_and_their_ids_are_counted(test: TestLedger) {
+    let ledger = &test.ledger;
+    let of_tests = async || ledger.unfinished_of("tests").await.unwrap();
+    assert_eq!(of_tests().await, Unfinished::default());
+    let first = accept(ledger, new_job(vec![ids(3), ids(2)])).await;
+    let elsewhere = NewJob {
+        scope: Scope {
+            principal: "others".to_owned(),
+            route: "/v1/jobs",
+        },
+        ..new_job(vec![ids(7)])
+    };
+    accept(ledger, elsewhere).await;
+    accept(ledger, subject_job(2)).await;
+    // The memories that a plan finds are no ids.
+    test.run("UPDATE jobs SET selected = 9 WHERE kind = 'subject'").await;
+    assert_eq!(of_tests().await, Unfinished { jobs: 2, ids: 5 });
+    let upload = ledger.begin_upload(&new_job(Vec::new()), &ids(1)).await.unwrap();
+    let mut upload = upload.unwrap();
+    for more in [4, 1] {
+        ledger.append(&mut upload, &[ids(more)]).await.unwrap();
+    }
+    assert_eq!(of_tests().await, Unfinished { jobs: 3, ids: 10 });
+    ledger.finish_upload(upload, "").await.unwrap();
+    assert_eq!(of_tests().await, Unfinished { jobs: 3, ids: 10 });
+    ledger.cancel(first, &crate::tester()).await.unwrap();
+    assert_eq!(of_tests().await, Unfinished { jobs: 2, ids: 5 });
 }

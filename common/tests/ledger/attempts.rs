@@ -9,8 +9,8 @@ use std::time::Duration;
 use lethe_common::error_code::ErrorCode;
 use lethe_common::job::{JobId, Outcome, StoreKind};
 use lethe_common::ledger::{
-    After, Delta, ItemOutcome, Kind, Lease, Ledger, NewJob, NewPartition, Record, RecordEnd, RetryOutcome, StoreCounts,
-    Work,
+    After, Delta, ItemCursor, ItemOutcome, Kind, Lease, Ledger, NewJob, NewPartition, Record, RecordEnd, RetryOutcome,
+    StoreCounts, Work,
 };
 use lethe_common::state::State;
 
@@ -24,6 +24,7 @@ crate::on_both! {
     lists_with_nothing_settled_begin_anew,
     an_attempt_with_nothing_to_erase_reads_back,
     a_dry_run_is_done_again,
+    a_retry_that_another_one_overtakes_is_tried_again,
 }
 
 /// Returns the counts above zero, by store.
@@ -200,9 +201,10 @@ async fn a_memory_that_one_store_kept_is_asked_for_again_and_counted_once(TestLe
     .into();
     assert_eq!(counts(&job.stores), expected, "the first attempt erased c's row");
     assert_eq!(job.selected, 3);
-    let absent = ledger.items(id, "absent", ("", "", ""), 10).await.unwrap();
+    let absent = ledger.items(id, "absent", ItemCursor::default(), 10).await.unwrap();
     assert_eq!(absent.iter().map(|item| item.id.as_str()).collect::<Vec<_>>(), ["b"]);
-    assert_eq!(ledger.items(id, "failed", ("", "", ""), 10).await.unwrap(), []);
+    let failed = ledger.items(id, "failed", ItemCursor::default(), 10);
+    assert_eq!(failed.await.unwrap(), []);
     assert_eq!(
         total(&ledger, "memories", "absent").await,
         2,
@@ -326,6 +328,34 @@ async fn a_dry_run_is_done_again(TestLedger { ledger, _dir, .. }: TestLedger) {
     let lease = claim_one(&ledger).await;
     assert_eq!((lease.kind, lease.remaining), (Kind::Preview, 3));
     assert_eq!(ledger.job(id).await.unwrap().unwrap().selected, 3);
+}
+
+async fn a_retry_that_another_one_overtakes_is_tried_again(test: TestLedger) {
+    let ledger = &test.ledger;
+    let id = accept(ledger, new_job(vec![ids(3)])).await;
+    ledger.cancel(id, &crate::tester()).await.unwrap();
+    // As if another attempt began and ended between reading the job and changing it: each time, or the first time only.
+    let on_sqlite = test.url.starts_with("sqlite");
+    let overtaking = if on_sqlite {
+        vec!["CREATE TRIGGER overtaken BEFORE UPDATE OF attempt ON jobs BEGIN SELECT RAISE(IGNORE); END"]
+    } else {
+        vec![
+            "CREATE SEQUENCE tries",
+            "CREATE FUNCTION overtaken() RETURNS trigger LANGUAGE plpgsql AS $$
+                BEGIN IF nextval('tries') = 1 THEN RETURN NULL; END IF; RETURN NEW; END $$",
+            "CREATE TRIGGER overtaken BEFORE UPDATE OF attempt ON jobs FOR EACH ROW EXECUTE FUNCTION overtaken()",
+        ]
+    };
+    for statement in overtaking {
+        test.run(statement).await;
+    }
+    let retried = ledger.retry(id, &crate::tester()).await;
+    if on_sqlite {
+        assert!(retried.is_err_and(|error| error.is_transient()));
+    } else {
+        assert_eq!(retried.unwrap(), RetryOutcome::Accepted);
+        assert_eq!(ledger.job(id).await.unwrap().unwrap().attempt, 2);
+    }
 }
 
 /// Ends a plan that cuts ranges of these sizes.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use lethe_common::ledger::{AloneFirst, Claim, Lapsed, LeaseCheck, NewPartition, RecordEnd, Route, SmallFirst};
+use lethe_common::ledger::{AloneFirst, Claim, Lapsed, LeaseCheck, NewPartition, RecordEnd, Route, SmallFirst, Whose};
 use lethe_common::state::State;
 use sqlx::{AnyPool, Executor, Row};
 
@@ -47,6 +47,7 @@ async fn nothing_to_do_costs_next_to_nothing() {
     test.ledger.drop_abandoned_uploads().await.unwrap();
     test.ledger.give_up().await.unwrap();
     test.ledger.ahead(&[route()]).await.unwrap();
+    assert!(test.ledger.tasks(&Whose::All, None, 100).await.unwrap().is_empty());
     test.ledger.pause(Some("main"), &crate::tester()).await.unwrap();
     assert!(claim(&test.ledger).await.is_empty());
 
@@ -57,6 +58,7 @@ async fn nothing_to_do_costs_next_to_nothing() {
         "sweep",
         "give_up",
         "ahead",
+        "tasks",
         "claim",
     ];
     read_little(&pool, "not analysed", &statements).await;

@@ -13,6 +13,7 @@ use crate::{LEASE, TestLedger, accept, claim_one, end, ended_as, finish, forget,
 crate::on_both! {
     a_repeated_request_joins_its_job_until_that_has_ended,
     of_many_at_once_in_several_processes_one_makes_the_job,
+    a_request_whose_job_is_never_found_fails_alone,
     a_retried_job_makes_room_for_the_request,
     an_end_that_nobody_has_heard_is_told_once,
     what_a_request_was_leaves_with_the_retention,
@@ -103,6 +104,36 @@ async fn of_many_at_once_in_several_processes_one_makes_the_job(test: TestLedger
         }
     }
     assert_eq!(test.ledger.backlog().await.unwrap(), 10 * (3 + 12));
+}
+
+async fn a_request_whose_job_is_never_found_fails_alone(test: TestLedger) {
+    let ledger = &test.ledger;
+    // As if the job of this request ended between the two statements of each try.
+    let skipping = if test.url.starts_with("sqlite") {
+        vec![
+            "CREATE TRIGGER skipped BEFORE INSERT ON jobs WHEN NEW.request = 'skipped' BEGIN SELECT RAISE(IGNORE); END",
+        ]
+    } else {
+        vec![
+            "CREATE FUNCTION skipped() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$",
+            "CREATE TRIGGER skipped BEFORE INSERT ON jobs FOR EACH ROW WHEN (NEW.request = 'skipped')
+                EXECUTE FUNCTION skipped()",
+        ]
+    };
+    for statement in skipping {
+        test.run(statement).await;
+    }
+    // All of them wait at the same time, and so share a transaction.
+    let requests = ["a", "b", "skipped", "c", "d"];
+    let accepting = requests.map(|request| ledger.accept(repeatable("ana", request)));
+    let accepted = futures::future::join_all(accepting).await;
+    for (request, accepted) in requests.iter().zip(accepted) {
+        match accepted {
+            Ok(accepted) => assert!(matches!(accepted, Accepted::New(_)), "{request}: {accepted:?}"),
+            Err(error) => assert!(*request == "skipped" && error.is_transient(), "{request}: {error:?}"),
+        }
+    }
+    assert_eq!(ledger.backlog().await.unwrap(), 4);
 }
 
 async fn a_retried_job_makes_room_for_the_request(TestLedger { ledger, _dir, .. }: TestLedger) {

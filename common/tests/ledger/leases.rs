@@ -15,6 +15,7 @@ use crate::{TestLedger, accept, claim, claim_one, end, ended_as, erased, finish,
 
 crate::on_both! {
     a_record_with_a_lost_lease_changes_nothing,
+    a_release_with_a_lost_lease_changes_no_job,
     a_record_that_is_repeated_counts_once,
     a_paused_target_is_not_claimed,
     the_pace_of_a_job_is_kept_by_the_ledger,
@@ -68,6 +69,30 @@ async fn a_record_with_a_lost_lease_changes_nothing(TestLedger { ledger, _dir, .
             .iter()
             .all(|store| store.counts.is_empty())
     );
+    assert_eq!(ended_as(&finish(&ledger, &new).await), Some(State::Succeeded));
+}
+
+async fn a_release_with_a_lost_lease_changes_no_job(TestLedger { ledger, _dir, .. }: TestLedger) {
+    let id = accept(&ledger, new_job(vec![ids(2)])).await;
+    let old = claim_one(&ledger).await;
+    assert_eq!(ledger.end_all_leases().await.unwrap(), 1);
+    let new = claim_one(&ledger).await;
+    let other = accept(&ledger, new_job(vec![ids(3)])).await;
+    let held = claim_one(&ledger).await;
+    let version = ledger.job(id).await.unwrap().unwrap().version;
+    // One group: the worker lost the first lease, and still has the second.
+    let releases = [&old, &held].map(|lease| Release {
+        fence: lease.fence(),
+        delay_ms: 60_000,
+        error: Some(ErrorCode::Timeout),
+        charged: true,
+        alone: false,
+    });
+    ledger.release(&releases).await.unwrap();
+    let job = ledger.job(id).await.unwrap().unwrap();
+    assert_eq!((job.version, job.error_code.as_deref()), (version, None));
+    let released = ledger.job(other).await.unwrap().unwrap();
+    assert_eq!(released.error_code.as_deref(), Some(ErrorCode::Timeout.as_str()));
     assert_eq!(ended_as(&finish(&ledger, &new).await), Some(State::Succeeded));
 }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 use lethe_common::job::{JobId, Subject};
 use lethe_common::ledger::{
     Accepted, Actor, After, AloneFirst, Claim, Delta, Kept, Kind, Lapsed, Lease, Ledger, LedgerOptions, NewJob,
-    NewPartition, Record, RecordEnd, SmallFirst, Work,
+    NewPartition, Record, RecordEnd, Route, SmallFirst, Work,
 };
 use lethe_common::state::State;
 use sqlx::{AssertSqlSafe, Executor};
@@ -74,6 +74,7 @@ impl TestLedger {
             ("pauses", vec!["paused_at"]),
             ("past_pauses", vec!["paused_at", "resumed_at"]),
             ("workers", vec!["started_at", "last_seen_at"]),
+            ("api_keys", vec!["expires_at", "previous_until"]),
         ] {
             let earlier: Vec<String> = columns
                 .iter()
@@ -155,7 +156,9 @@ mod attempts;
 mod audit;
 mod backlog;
 mod cancelling;
+mod due;
 mod joining;
+mod keys;
 mod leases;
 mod limits;
 mod phases;
@@ -167,6 +170,8 @@ mod sharing;
 mod siblings;
 mod skipping;
 mod slices;
+mod targets;
+mod tasks;
 mod totals;
 mod traces;
 
@@ -199,10 +204,14 @@ async fn accept(ledger: &Ledger, job: NewJob) -> JobId {
 }
 
 async fn claim(ledger: &Ledger) -> Vec<Lease> {
-    let routes = [route()];
+    claim_of(ledger, &[route()]).await
+}
+
+/// Claims all due partitions of these mappings.
+async fn claim_of(ledger: &Ledger, routes: &[Route]) -> Vec<Lease> {
     let order = Claim {
         worker: "w",
-        routes: &routes,
+        routes,
         small: 100,
         alone: 100,
         lapsed: Lapsed::Counts,

@@ -2,7 +2,9 @@
 
 use lethe_common::error_code::ErrorCode;
 use lethe_common::job::{JobId, Outcome, StoreKind};
-use lethe_common::ledger::{Accepted, After, Delta, ItemOutcome, Lease, LeaseCheck, Ledger, NewJob, Record, RecordEnd};
+use lethe_common::ledger::{
+    Accepted, After, Delta, ItemOutcome, ItemRow, Lease, LeaseCheck, Ledger, NewJob, Record, RecordEnd,
+};
 use lethe_common::state::State;
 
 use crate::support::new_job;
@@ -47,13 +49,13 @@ fn met(list: &[(&str, Outcome, Outcome)]) -> Delta {
 /// Returns the listed ids of an outcome, page by page.
 async fn listed(ledger: &Ledger, id: JobId, outcome: &str) -> Vec<String> {
     let mut all = Vec::new();
-    let mut after = (String::new(), String::new(), String::new());
+    let mut page: Vec<ItemRow> = Vec::new();
     loop {
-        let from = (after.0.as_str(), after.1.as_str(), after.2.as_str());
-        let page = ledger.items(id, outcome, from, 1).await.unwrap();
-        let Some(row) = page.first() else { return all };
-        after = (row.id.clone(), row.table.clone(), row.store.clone());
+        let after = page.first().map(ItemRow::cursor).unwrap_or_default();
+        let next = ledger.items(id, outcome, after, 1).await.unwrap();
+        let Some(row) = next.first() else { return all };
         all.push(row.id.clone());
+        page = next;
     }
 }
 
@@ -125,7 +127,7 @@ async fn an_id_that_no_text_can_hold_is_listed_all_the_same(TestLedger { ledger,
 }
 
 /// Makes the ledger refuse rows of a table.
-async fn refuse(ledger: &TestLedger, table: &str, before: &str, when: &str) {
+pub(crate) async fn refuse(ledger: &TestLedger, table: &str, before: &str, when: &str) {
     let statements = if ledger.url.starts_with("sqlite") {
         vec![format!(
             "CREATE TRIGGER refuse BEFORE {before} ON {table} WHEN {when} BEGIN SELECT RAISE(ABORT, 'refused'); END"

@@ -7,6 +7,7 @@ use crate::{TestLedger, claim, ids, total};
 
 crate::on_both! {
     ids_that_came_before_are_dropped_in_whatever_part,
+    long_ids_are_dropped_a_few_parts_at_a_time,
     spellings_of_one_uuid_are_one_id,
     spellings_are_folded_as_workers_read_them,
     an_upload_that_was_swept_has_no_repeats_to_drop,
@@ -60,6 +61,19 @@ async fn ids_that_came_before_are_dropped_in_whatever_part(test: TestLedger) {
     let upload = upload(&test, &all).await;
     let left = lists(&test, upload, Spelling::Text).await;
     assert_eq!(left, [vec!["b", "a"], vec!["c", "d"], vec!["é", "A", "e"]]);
+}
+
+async fn long_ids_are_dropped_a_few_parts_at_a_time(test: TestLedger) {
+    let long = "x".repeat(1 << 20);
+    let parts = [
+        [long.as_str(), "a"],
+        [long.as_str(), "b"],
+        [long.as_str(), "c"],
+        [long.as_str(), "a"],
+    ];
+    let upload = upload(&test, &parts.each_ref().map(<[&str; 2]>::as_slice)).await;
+    let left = lists(&test, upload, Spelling::Text).await;
+    assert_eq!(left, [vec![long.as_str(), "a"], vec!["b"], vec!["c"]]);
 }
 
 async fn spellings_of_one_uuid_are_one_id(test: TestLedger) {

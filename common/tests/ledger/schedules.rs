@@ -13,6 +13,7 @@ use lethe_common::ledger::{
 use lethe_common::schedule::{Window, Windows};
 use lethe_common::state::State;
 
+use crate::refusing::refuse;
 use crate::support::new_job;
 use crate::{TestLedger, accept, claim, claim_one, end, finish, ids, record, state, total};
 
@@ -23,18 +24,19 @@ crate::on_both! {
     a_schedule_that_is_replaced_keeps_the_time_that_it_missed,
     what_waits_for_a_window_is_not_given_up,
     new_windows_let_a_job_go,
+    new_windows_are_stored_with_the_due_times_of_what_waits_or_not_at_all,
     a_job_that_is_being_cancelled_waits_for_no_window,
     new_windows_begin_a_new_limit,
     a_job_grows_old_only_while_a_window_is_open,
 }
 
 /// The due time of the schedules of these tests: long ago.
-const MISSED: i64 = 1_000;
+pub(crate) const MISSED: i64 = 1_000;
 
 /// Their next due time: never during a test.
 const LATER: Option<i64> = Some(4_000_000_000_000);
 
-fn schedule(windows: Option<Windows>) -> ScheduleRecord {
+pub(crate) fn schedule(windows: Option<Windows>) -> ScheduleRecord {
     ScheduleRecord {
         name: "nightly".to_owned(),
         principal: "tests".to_owned(),
@@ -69,7 +71,7 @@ fn windows(from: String, to: String) -> Windows {
 
 async fn stored(ledger: &Ledger, record: &ScheduleRecord) -> ScheduleRow {
     assert!(ledger.add_schedule(record, &crate::tester()).await.unwrap());
-    let mut due = ledger.due_schedules(10).await.unwrap();
+    let mut due = ledger.due_schedules(None, 10).await.unwrap().due;
     assert_eq!(due.len(), 1);
     due.remove(0)
 }
@@ -146,7 +148,7 @@ async fn a_time_is_taken_once_however_many_try(test: TestLedger) {
     assert!(after.last_run_at.is_some_and(|at| at > MISSED));
     assert_eq!(total(&test.ledger, "accepted", "").await, 1);
     assert_eq!(total(&test.ledger, "runs", "fired").await, 1);
-    assert!(test.ledger.due_schedules(10).await.unwrap().is_empty());
+    assert!(test.ledger.due_schedules(None, 10).await.unwrap().due.is_empty());
     assert!(test.ledger.next_schedule().await.unwrap().is_some_and(|wait| wait > 0));
 }
 
@@ -180,7 +182,7 @@ async fn what_was_changed_meanwhile_is_not_fired(TestLedger { ledger, _dir, .. }
     let due = stored(&ledger, &schedule(None)).await;
     assert!(ledger.pause_schedule("nightly", true, &crate::tester()).await.unwrap());
     assert_eq!(ledger.fire(&due, LATER, &job(None)).await.unwrap(), Run::Gone);
-    assert!(ledger.due_schedules(10).await.unwrap().is_empty());
+    assert!(ledger.due_schedules(None, 10).await.unwrap().due.is_empty());
     assert_eq!(ledger.next_schedule().await.unwrap(), None);
     assert!(ledger.pause_schedule("nightly", false, &crate::tester()).await.unwrap());
     assert_eq!(ledger.next_schedule().await.unwrap(), Some(0));
@@ -304,6 +306,23 @@ async fn new_windows_begin_a_new_limit(test: TestLedger) {
     // The same windows once more change nothing.
     replace(None).await;
     assert_eq!(minutes(2).await, [waiting.id]);
+}
+
+async fn new_windows_are_stored_with_the_due_times_of_what_waits_or_not_at_all(test: TestLedger) {
+    let ledger = &test.ledger;
+    let due = stored(ledger, &schedule(Some(closed()))).await;
+    let waiting = job(Some(closed()));
+    assert_eq!(ledger.fire(&due, LATER, &waiting).await.unwrap(), Run::Fired);
+    ledger.release_until_window(&claim_one(ledger).await).await.unwrap();
+    // As if the process died at this statement.
+    refuse(&test, "partitions", "UPDATE", "NEW.due_at < OLD.due_at").await;
+    let revision = again(ledger).await.revision;
+    let replaced = ledger
+        .replace_schedule(&schedule(Some(open())), &revision, &crate::tester())
+        .await;
+    assert!(replaced.is_err());
+    assert_eq!(again(ledger).await.revision, revision);
+    assert!(ledger.job(waiting.id).await.unwrap().unwrap().waits_for_window);
 }
 
 async fn new_windows_let_a_job_go(TestLedger { ledger, _dir, .. }: TestLedger) {

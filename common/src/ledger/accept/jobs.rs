@@ -1,5 +1,7 @@
 //! Accepting a job: one transaction for the job, its partitions and its idempotency key.
 
+use std::any::Any;
+
 use serde_json::Value;
 use sqlx::AnyConnection;
 
@@ -20,33 +22,67 @@ impl Ledger {
     /// # Errors
     ///
     /// [`LedgerError::Unavailable`] if the database did not answer. Then the job does not exist, or only the
-    /// answer was lost: a retry finds such a job by its idempotency key.
+    /// answer was lost: a retry finds such a job by its idempotency key. [`LedgerError::Contended`] if the job of the
+    /// same request ended at each try.
     pub async fn accept(&self, job: NewJob) -> Result<Accepted, LedgerError> {
-        self.inner.groups.together(job).await
+        self.accept_holding(job, 0, ()).await
+    }
+
+    /// Accepts a job whose request has this many bytes. The job keeps `held` as long as it is in memory: it waits to be
+    /// written even if its caller has stopped waiting.
+    ///
+    /// # Errors
+    ///
+    /// As [`Ledger::accept`].
+    pub async fn accept_holding(
+        &self,
+        job: NewJob,
+        bytes: usize,
+        held: impl Send + Sync + 'static,
+    ) -> Result<Accepted, LedgerError> {
+        let accepting = Accepting {
+            job,
+            bytes,
+            _held: Box::new(held),
+        };
+        self.inner.groups.together(accepting).await
     }
 }
 
-impl Grouped for NewJob {
+/// A job that waits for its group.
+struct Accepting {
+    job: NewJob,
+    bytes: usize,
+    _held: Box<dyn Any + Send + Sync>,
+}
+
+/// The bytes of a request that count as much as an id in the size of a group.
+// Twenty thousand ids of the usual length are a MiB. A group has five MB of longer ones, and of queries.
+const BYTES: usize = 250;
+
+impl Grouped for Accepting {
     type Answer = Accepted;
 
     // Counted in ids, so that a few huge requests do not make one huge statement.
     const GROUP: usize = 20_000;
 
     fn size(&self) -> usize {
-        let ids: u64 = self.partitions.iter().map(|partition| partition.remaining).sum();
-        usize::try_from(ids).unwrap_or(usize::MAX)
+        let ids = usize::try_from(self.job.ids()).unwrap_or(usize::MAX);
+        ids.saturating_add(self.bytes / BYTES)
     }
 
     async fn together(inner: &Inner, group: &[Self]) -> Result<Vec<Accepted>, LedgerError> {
-        write(inner, group).await
+        let jobs: Vec<&NewJob> = group.iter().map(|one| &one.job).collect();
+        write(inner, &jobs).await
     }
 }
 
 /// Writes a group of jobs in one transaction.
-async fn write(inner: &Inner, jobs: &[NewJob]) -> Result<Vec<Accepted>, LedgerError> {
+async fn write(inner: &Inner, jobs: &[&NewJob]) -> Result<Vec<Accepted>, LedgerError> {
     let mut tx = inner.begin().await?;
     let mut answers = reserve_keys(inner, &mut tx, jobs).await?;
-    let mut new: Vec<&NewJob> = jobs.iter().filter(|job| !answers.contains_key(&job.id)).collect();
+    let mut new = jobs.to_vec();
+    new.retain(|job| !answers.contains_key(&job.id));
     if !new.is_empty() {
         let joining = join::insert_jobs(inner, &mut tx, &new).await?;
         new.retain(|job| !joining.contains_key(&job.id));
@@ -55,7 +91,7 @@ async fn write(inner: &Inner, jobs: &[NewJob]) -> Result<Vec<Accepted>, LedgerEr
         inner.add_totals(&mut tx, increments).await?;
     }
     tx.commit().await?;
-    let answer = |job: &NewJob| answers.remove(&job.id).unwrap_or(Accepted::New(job.id));
+    let answer = |job: &&NewJob| answers.remove(&job.id).unwrap_or(Accepted::New(job.id));
     Ok(jobs.iter().map(answer).collect())
 }
 

@@ -50,7 +50,7 @@ pub(super) async fn insert_jobs(
     if open.is_empty() {
         Ok(joining)
     } else {
-        Err(LedgerError::Unavailable(sqlx::Error::RowNotFound))
+        Err(LedgerError::Contended)
     }
 }
 

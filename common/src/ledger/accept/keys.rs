@@ -13,7 +13,7 @@ use crate::ledger::db::{Inner, LedgerError};
 pub(super) async fn reserve_keys(
     inner: &Inner,
     tx: &mut AnyConnection,
-    jobs: &[NewJob],
+    jobs: &[&NewJob],
 ) -> Result<HashMap<JobId, Accepted>, LedgerError> {
     let keyed: Vec<Value> = jobs
         .iter()

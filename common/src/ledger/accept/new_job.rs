@@ -2,7 +2,7 @@
 
 use crate::filter::Filter;
 use crate::job::{JobId, SelectorKind, Subject};
-use crate::ledger::types::{ExecutionOptions, NewPartition};
+use crate::ledger::types::{ExecutionOptions, NewPartition, Work};
 use crate::selection::Digest;
 
 /// The caller and the route for which an idempotency key is valid.
@@ -76,6 +76,15 @@ impl NewJob {
             (None, None) => SelectorKind::Ids,
         };
         kind.as_str()
+    }
+
+    /// Returns the number of ids that it lists.
+    pub fn ids(&self) -> u64 {
+        let ids = self.partitions.iter().map(|partition| match &partition.work {
+            Work::Ids(ids) => ids.len() as u64,
+            _ => 0,
+        });
+        ids.sum()
     }
 }
 

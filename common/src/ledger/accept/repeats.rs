@@ -17,6 +17,9 @@ use crate::ledger::types::Work;
 /// The number of partitions that are written at a time.
 const TOGETHER: usize = 16;
 
+/// The bytes of the ids of these partitions, about. The partitions are in memory meanwhile.
+const BYTES: usize = 2 << 20;
+
 /// The ids to drop from a partition.
 type Repeated = (i64, HashSet<String>);
 
@@ -58,11 +61,12 @@ impl Ledger {
             }
         };
         let mut found = sqlx::query(inner.sql(&sql)).bind(&id).fetch(connection);
-        let mut group: Vec<Repeated> = Vec::with_capacity(TOGETHER);
+        let together = (BYTES / upload.largest().max(1)).clamp(1, TOGETHER);
+        let mut group: Vec<Repeated> = Vec::with_capacity(together);
         while let Some(row) = found.try_next().await? {
             let ordinal: i64 = row.try_get("ordinal")?;
             if group.last().is_none_or(|(last, _)| *last != ordinal) {
-                if group.len() >= TOGETHER {
+                if group.len() >= together {
                     self.drop_from(upload, &group).await?;
                     group.clear();
                 }
@@ -87,7 +91,7 @@ impl Ledger {
             .map(|(ordinal, _)| json!({"job": id, "ordinal": ordinal}))
             .collect();
         let mut tx = inner.begin().await?;
-        touch(inner, &mut tx, id).await?;
+        touch(inner, &mut tx, id, 0).await?;
         let found = sqlx::query(inner.sql(
             "-- ledger::upload repeated
             SELECT p.job_id AS job_id, p.ordinal AS ordinal, p.work AS work FROM {each}

@@ -12,7 +12,7 @@ use crate::job::{JobId, StoreKind};
 use crate::ledger::db::{Inner, Ledger, LedgerError, Moves, rows};
 use crate::ledger::partition_state::PartitionState;
 use crate::ledger::totals::{Increment, TotalsMetric};
-use crate::ledger::types::{Kind, NewPartition};
+use crate::ledger::types::{Kind, NewPartition, Work};
 use crate::state::{Event, State};
 
 /// An upload under way.
@@ -25,6 +25,8 @@ pub struct Upload {
     /// The number of partitions. A partition that holds only repeated ids is dropped.
     partitions: i64,
     selected: u64,
+    /// The bytes of the ids in the largest partition.
+    largest: usize,
 }
 
 impl Upload {
@@ -35,6 +37,10 @@ impl Upload {
 
     pub(in crate::ledger) fn id(&self) -> JobId {
         self.id
+    }
+
+    pub(super) fn largest(&self) -> usize {
+        self.largest
     }
 
     pub(super) fn has_one_part(&self) -> bool {
@@ -83,6 +89,7 @@ impl Ledger {
             next_ordinal: 0,
             partitions: 0,
             selected: 0,
+            largest: 0,
         }))
     }
 
@@ -121,14 +128,17 @@ impl Ledger {
             None,
             None,
         );
+        let memories: u64 = partitions.iter().map(|partition| partition.remaining).sum();
         let mut tx = inner.begin().await?;
-        touch(inner, &mut tx, upload.id).await?;
+        touch(inner, &mut tx, upload.id, memories).await?;
         insert_partitions(inner, &mut tx, &rows).await?;
         tx.commit().await?;
         let stored = i64::try_from(partitions.len()).unwrap_or(i64::MAX);
         upload.next_ordinal += stored;
         upload.partitions += stored;
-        upload.selected += partitions.iter().map(|partition| partition.remaining).sum::<u64>();
+        upload.selected += memories;
+        let largest = partitions.iter().map(bytes).max();
+        upload.largest = upload.largest.max(largest.unwrap_or(0));
         Ok(())
     }
 
@@ -221,13 +231,28 @@ impl Ledger {
     }
 }
 
-/// Notes that an upload is still under way. Fails if it was swept.
-pub(in crate::ledger) async fn touch(inner: &Inner, tx: &mut AnyConnection, id: JobId) -> Result<(), LedgerError> {
+/// Returns the bytes of the ids in a partition.
+fn bytes(partition: &NewPartition) -> usize {
+    match &partition.work {
+        Work::Ids(ids) => ids.iter().map(String::len).sum(),
+        _ => 0,
+    }
+}
+
+/// Notes that an upload is still under way, and has this many memories more. Fails if it was swept.
+// The limit of a caller's unfinished ids counts the ids of incomplete uploads too.
+pub(in crate::ledger) async fn touch(
+    inner: &Inner,
+    tx: &mut AnyConnection,
+    id: JobId,
+    memories: u64,
+) -> Result<(), LedgerError> {
     let touched = sqlx::query(inner.sql(
         "-- ledger::upload touch
-        UPDATE jobs SET touched_at = {now} WHERE id = $1 AND state = {job.receiving}",
+        UPDATE jobs SET touched_at = {now}, selected = selected + $2 WHERE id = $1 AND state = {job.receiving}",
     ))
     .bind(id.to_string())
+    .bind(i64::try_from(memories).unwrap_or(i64::MAX))
     .execute(tx)
     .await?;
     if touched.rows_affected() == 1 {

@@ -12,6 +12,9 @@ pub enum Act {
     /// An API key was created.
     #[strum(serialize = "key.create")]
     KeyCreate,
+    /// An API key was given another secret.
+    #[strum(serialize = "key.rotate")]
+    KeyRotate,
     /// An API key was revoked.
     #[strum(serialize = "key.revoke")]
     KeyRevoke,

@@ -1,5 +1,7 @@
 //! The errors of the ledger.
 
+use sqlx::migrate::MigrateError;
+
 use crate::ledger::types::Fence;
 use crate::telemetry::unless_in_span;
 
@@ -10,6 +12,9 @@ pub enum LedgerError {
     /// The database did not answer, or is busy. A retry may succeed.
     #[error("the ledger database is unavailable")]
     Unavailable(#[source] sqlx::Error),
+    /// Other transactions changed the same rows at each try. A retry may succeed.
+    #[error("other transactions changed the same rows of the ledger at each try")]
+    Contended,
     /// The database refuses the values of one step, and would refuse them again.
     #[error("the ledger database refuses the values of a step")]
     Refused(#[source] sqlx::Error),
@@ -26,9 +31,14 @@ pub enum LedgerError {
         /// The row's key.
         row: String,
     },
+    /// Migrations are missing, and the user of the URL may not apply them.
+    #[error(
+        "the ledger lacks migrations, and its user may not apply them: run `lethe migrate` as the owner of its tables"
+    )]
+    Unmigrated(#[source] sqlx::Error),
     /// The migrations could not be applied.
     #[error("the ledger could not be migrated")]
-    Migration(#[source] sqlx::migrate::MigrateError),
+    Migration(#[source] MigrateError),
     /// The URL has an unknown scheme.
     #[error("begin the ledger's URL with postgres://, postgresql:// or sqlite:")]
     Url,
@@ -45,6 +55,18 @@ impl From<sqlx::Error> for LedgerError {
     }
 }
 
+impl From<MigrateError> for LedgerError {
+    fn from(error: MigrateError) -> Self {
+        match error {
+            MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) if lacks_right(&error) => {
+                Self::Unmigrated(error)
+            }
+            MigrateError::Execute(error) => Self::from(error),
+            other => Self::Migration(other),
+        }
+    }
+}
+
 impl LedgerError {
     /// Returns the error for callers that shared a failed group. The first caller gets the database's own error.
     pub(super) fn away() -> Self {
@@ -53,7 +75,7 @@ impl LedgerError {
 
     /// Returns whether the same call may succeed later.
     pub fn is_transient(&self) -> bool {
-        matches!(self, Self::Unavailable(_))
+        matches!(self, Self::Unavailable(_) | Self::Contended)
     }
 
     /// Returns whether the database cannot be reached, or serves no statement at all.
@@ -84,11 +106,11 @@ impl LedgerError {
     /// Returns the SQLSTATE or SQLite's result code, for logs. Database messages are not logged: they may hold values.
     pub fn sqlstate(&self) -> Option<String> {
         match self {
-            Self::Unavailable(error) | Self::Refused(error) | Self::Rejected(error) => error
+            Self::Unavailable(error) | Self::Refused(error) | Self::Rejected(error) | Self::Unmigrated(error) => error
                 .as_database_error()
                 .and_then(sqlx::error::DatabaseError::code)
                 .map(std::borrow::Cow::into_owned),
-            Self::Corrupt { .. } | Self::Migration(_) | Self::Url => None,
+            Self::Contended | Self::Corrupt { .. } | Self::Migration(_) | Self::Url => None,
         }
     }
 }
@@ -105,6 +127,12 @@ fn is_transient(error: &sqlx::Error) -> bool {
         | sqlx::Error::WorkerCrashed => true,
         _ => false,
     }
+}
+
+/// Returns whether the database's user lacks a right.
+fn lacks_right(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+    code.is_some_and(|code| code == "42501")
 }
 
 fn is_transient_code(code: &str) -> bool {
@@ -151,5 +179,19 @@ mod tests {
         for code in ["42501", "42703", "XX000", "1", "8"] {
             assert!(!is_transient_code(code) && !is_refusal(code), "{code}");
         }
+    }
+
+    #[test]
+    fn missing_migrations_of_an_owner_are_told_from_an_outage() {
+        let error = LedgerError::Unmigrated(sqlx::Error::RowNotFound);
+        assert!(!error.is_transient() && !error.is_refusal());
+        let outage = LedgerError::from(MigrateError::Execute(sqlx::Error::PoolTimedOut));
+        assert!(outage.is_transient());
+    }
+
+    #[test]
+    fn a_contended_call_may_be_repeated_and_takes_no_other_call_with_it() {
+        assert!(LedgerError::Contended.is_transient() && !LedgerError::Contended.is_away());
+        assert!(LedgerError::away().is_transient() && LedgerError::away().is_away());
     }
 }

@@ -89,7 +89,11 @@ async fn run<T: Grouped>(mut queue: mpsc::Receiver<(T, Answer<T>)>, inner: Weak<
         }
         let (group, answers): (Vec<T>, Vec<Answer<T>>) = group.into_iter().unzip();
         match T::together(&inner, &group).await {
-            Ok(done) => answer_all::<T>(answers, done.into_iter().map(Ok)),
+            Ok(done) => {
+                // What the calls hold in memory is free before their callers go on.
+                drop(group);
+                answer_all::<T>(answers, done.into_iter().map(Ok));
+            }
             // A bad call must not fail the others, so each runs again alone. If the database is unreachable, all fail
             // together: otherwise they would wait one after the other.
             Err(error) if group.len() > 1 && !error.is_away() => {

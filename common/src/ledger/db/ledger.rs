@@ -1,6 +1,7 @@
 //! The handle of the ledger: opening, migrations, transactions.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use secrecy::ExposeSecret;
 use sqlx::{Any, AnyPool, AssertSqlSafe, SqlSafeStr, Transaction};
@@ -35,6 +36,8 @@ pub(in crate::ledger) struct Inner {
     pub(in crate::ledger) pairs: Semaphore,
     /// The time at which SQLite's write-ahead log was last emptied.
     pub(in crate::ledger) emptied: Emptied,
+    /// Whether events of the audit trail were past their retention at the last look of a user who may not delete them.
+    pub(in crate::ledger) overdue_events: AtomicBool,
 }
 
 impl Ledger {
@@ -50,6 +53,7 @@ impl Ledger {
                 dialect: pools.dialect,
                 pairs: Semaphore::new(pools.readers - 1),
                 emptied: Emptied::default(),
+                overdue_events: AtomicBool::new(false),
                 write: pools.write,
                 read: pools.read,
                 options,
@@ -59,21 +63,24 @@ impl Ledger {
         })
     }
 
-    /// Applies the missing migrations. Many processes may do so at once.
+    /// Applies the missing migrations. Many processes may do so at once. If none is missing, the user of the URL needs
+    /// no right to change the schema.
     ///
     /// # Errors
     ///
-    /// [`LedgerError::Unavailable`] if the database cannot be reached.
+    /// [`LedgerError::Unavailable`] if the database cannot be reached, and [`LedgerError::Unmigrated`] if migrations
+    /// are missing that this user may not apply.
     pub async fn migrate(&self) -> Result<(), LedgerError> {
         let mut connection = self.inner.write.acquire().await?;
-        let migrated = super::migrations::all()
-            .run(&mut *connection)
-            .await
-            .map_err(|error| match error {
-                sqlx::migrate::MigrateError::Execute(error) => LedgerError::from(error),
-                other => LedgerError::Migration(other),
-            });
-        migrated?;
+        if !super::migrations::are_applied(&mut connection).await {
+            let migrated = super::migrations::all().run(&mut *connection).await;
+            if let Err(error) = migrated {
+                // A failed run keeps its lock on PostgreSQL, until the session ends. Back in the pool, the connection
+                // would keep every other process from migrating.
+                drop(connection.close().await);
+                return Err(error.into());
+            }
+        }
         if self.inner.dialect == Dialect::Postgres {
             super::personal::keep_no_statistics(&mut connection).await?;
             super::storage::leave_room(&mut connection).await?;

@@ -5,8 +5,8 @@
 
 use std::borrow::Cow;
 
-use sqlx::SqlSafeStr;
-use sqlx::migrate::{Migration, MigrationType, Migrator};
+use sqlx::migrate::{Migrate as _, Migration, MigrationType, Migrator};
+use sqlx::{AnyConnection, SqlSafeStr};
 
 /// Version, description and text of each migration. sqlx stores a hash of the text, and refuses a changed text.
 const MIGRATIONS: [(i64, &str, &str); 1] = [(1, "ledger", include_str!("../../../migrations/0001_ledger.sql"))];
@@ -27,6 +27,22 @@ pub(super) fn all() -> Migrator {
             })
             .collect(),
     )
+}
+
+/// The table in which sqlx notes what it has applied.
+const APPLIED: &str = "_sqlx_migrations";
+
+/// Returns whether exactly these migrations are applied. It only reads: [`Migrator::run`] creates its table before it
+/// looks, which needs rights on the schema even if there is nothing to do.
+pub(super) async fn are_applied(connection: &mut AnyConnection) -> bool {
+    // If the table is missing or may not be read, a run says so.
+    let Ok(applied) = connection.list_applied_migrations(APPLIED).await else {
+        return false;
+    };
+    let all = all();
+    let listed = all.iter().map(|migration| (migration.version, &migration.checksum));
+    let applied = applied.iter().map(|migration| (migration.version, &migration.checksum));
+    applied.eq(listed)
 }
 
 #[cfg(test)]

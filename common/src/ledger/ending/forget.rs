@@ -28,7 +28,7 @@ const PARTITIONS: i64 = 500;
 
 /// The result of a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Step {
+pub(super) enum Step {
     Nothing,
     /// The step did all that was due.
     All,
@@ -59,7 +59,7 @@ pub struct Kept {
     pub audit: Duration,
 }
 
-fn ms(duration: Duration) -> i64 {
+pub(super) fn ms(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX / 4)
 }
 
@@ -76,7 +76,7 @@ impl Ledger {
             self.clear_jobs().await?,
             self.drop_jobs(kept.jobs).await?,
             self.drop_keys(kept.keys).await?,
-            self.drop_events(kept.audit).await?,
+            self.forget_events(kept.audit).await?,
         ];
         if steps.iter().any(|step| *step != Step::Nothing) {
             self.inner.emptied.is_over();
@@ -202,18 +202,7 @@ impl Ledger {
         .await
     }
 
-    /// Deletes events of the audit trail whose retention has passed.
-    async fn drop_events(&self, after: Duration) -> Result<Step, LedgerError> {
-        self.drop_some(
-            "-- ledger::forget audit
-            DELETE FROM audit_events WHERE id IN
-                (SELECT id FROM audit_events WHERE at <= (SELECT {now}) - $1 ORDER BY at LIMIT $2)",
-            after,
-        )
-        .await
-    }
-
-    async fn drop_some(&self, sql: &str, after: Duration) -> Result<Step, LedgerError> {
+    pub(super) async fn drop_some(&self, sql: &str, after: Duration) -> Result<Step, LedgerError> {
         let query = sqlx::query(self.inner.sql(sql)).bind(ms(after)).bind(JOBS);
         let dropped = query.execute(&self.inner.write).await?.rows_affected();
         Ok(Step::of(dropped))

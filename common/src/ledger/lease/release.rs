@@ -1,10 +1,13 @@
 //! Releasing partitions, now or for later. Only a charged release counts as a failed attempt.
 
+use std::collections::HashSet;
+
 use serde_json::{Value, json};
 
 use crate::error_code::ErrorCode;
 use crate::job::JobId;
-use crate::ledger::db::{Ledger, LedgerError, rows};
+use crate::ledger::db::rows::{self, Key};
+use crate::ledger::db::{Ledger, LedgerError};
 use crate::ledger::ending::leave_given_back;
 use crate::ledger::types::Fence;
 
@@ -26,8 +29,8 @@ pub struct Release {
 impl Ledger {
     /// Releases partitions, now or for later.
     ///
-    /// A partition whose lease was lost is skipped without an error: another worker may hold it. In a job that is being
-    /// cancelled, partitions that have not begun end. Returns the jobs that ended by this.
+    /// A partition whose lease was lost is skipped without an error: another worker may hold it. Its job stays as it is,
+    /// too. In a job that is being cancelled, partitions that have not begun end. Returns the jobs that ended by this.
     pub async fn release(&self, releases: &[Release]) -> Result<Vec<JobId>, LedgerError> {
         let rows: Vec<Value> = releases
             .iter()
@@ -40,21 +43,30 @@ impl Ledger {
                 row
             })
             .collect();
-        let list = json!(rows).to_string();
         let mut tx = self.inner.begin().await?;
-        sqlx::query(self.inner.sql(&format!(
+        let held = sqlx::query(self.inner.sql(&format!(
             "-- ledger::release
             UPDATE partitions SET state = {{partition.due}}, worker = NULL,
                 due_at = {{now}} + CAST(e.value->>'delay' AS BIGINT),
                 failures = failures + CAST(e.value->>'charged' AS BIGINT),
                 error_code = COALESCE(e.value->>'error', error_code),
                 weight = CASE WHEN CAST(e.value->>'alone' AS BIGINT) = 1 AND weight <= 0 THEN 1 ELSE weight END
-            FROM {{each}} WHERE {HELD}",
+            FROM {{each}} WHERE {HELD}
+            RETURNING partitions.job_id, ordinal",
             HELD = rows::HELD
         )))
-        .bind(&list)
-        .execute(&mut *tx)
+        .bind(json!(rows).to_string())
+        .fetch_all(&mut *tx)
         .await?;
+        let held: HashSet<Key> = held.iter().map(rows::key).collect::<Result<_, _>>()?;
+        // A worker without the lease knows nothing of the job's present attempt.
+        let released: Vec<&Value> = releases
+            .iter()
+            .zip(&rows)
+            .filter(|(release, _)| held.contains(&(release.fence.job, release.fence.ordinal)))
+            .map(|(_, row)| row)
+            .collect();
+        let list = json!(released).to_string();
         let ended = leave_given_back(&self.inner, &mut tx, &list).await?;
         sqlx::query(self.inner.sql(
             "-- ledger::release jobs

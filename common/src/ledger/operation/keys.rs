@@ -1,6 +1,8 @@
 //! The API keys that Lethe itself created. The ledger holds only their hashes.
 //!
-//! The database's clock, read in the same statement, decides whether a key has expired.
+//! The database's clock, read in the same statement, decides whether a key or a secret has expired.
+//!
+//! A key has one secret, and for some time after a rotation two.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -18,7 +20,7 @@ use crate::ledger::db::{Ledger, LedgerError, rows};
 pub struct KeyRecord {
     /// Its name.
     pub name: String,
-    /// SHA-256 of the key, hexadecimal.
+    /// SHA-256 of its secret, hexadecimal: of the newest one, or of the one by which the key was found.
     pub sha256: String,
     /// The words of its scopes.
     pub scopes: Vec<String>,
@@ -41,21 +43,26 @@ pub struct KeyRow {
     pub last_used_at: Option<i64>,
     /// The ledger's clock when this was read.
     pub now: i64,
-    /// The time until it expires: zero if it has expired, absent if it never does.
+    /// The time until it expires: zero if it has expired, absent if it never does. In a key that was found by its
+    /// previous secret: the time until that secret stops.
     pub left: Option<Duration>,
+    /// The time at which the secret before the last rotation stops, in milliseconds since 1970; absent: the key has
+    /// one secret.
+    pub previous_until: Option<i64>,
 }
 
-const COLUMNS: &str = "name, sha256, scopes, bound_user, workspaces, targets, expires_at, created_at, created_by, last_used_at, {now} AS at";
+const COLUMNS: &str = "name, sha256, previous_sha256, previous_until, scopes, bound_user, workspaces, targets, expires_at, created_at, created_by, last_used_at, {now} AS at";
 
 impl Ledger {
-    /// Returns the key with this hash, expired or not.
+    /// Returns the key that has a secret with this hash, expired or not.
     pub async fn key_by_hash(&self, sha256: &str) -> Result<Option<KeyRow>, LedgerError> {
-        let text = format!("-- ledger::key_by_hash\nSELECT {COLUMNS} FROM api_keys WHERE sha256 = $1");
+        let text =
+            format!("-- ledger::key_by_hash\nSELECT {COLUMNS} FROM api_keys WHERE sha256 = $1 OR previous_sha256 = $1");
         let row = sqlx::query(self.inner.sql(&text))
             .bind(sha256)
             .fetch_optional(&self.inner.read)
             .await?;
-        row.as_ref().map(key).transpose()
+        row.as_ref().map(|row| found_by(row, sha256)).transpose()
     }
 
     /// Returns the key of this name, expired or not.
@@ -79,40 +86,72 @@ impl Ledger {
         rows.iter().map(key).collect()
     }
 
-    /// Stores a key if there is none of its name; returns whether it was stored.
-    pub async fn add_key(&self, key: &KeyRecord, by: &Actor) -> Result<bool, LedgerError> {
+    /// Stores a key if there is none of its name; returns the stored key.
+    // The statement itself returns the row. A second read could fail after the commit, and the secret would be lost.
+    pub async fn add_key(&self, record: &KeyRecord, by: &Actor) -> Result<Option<KeyRow>, LedgerError> {
         let list = |names: &BTreeSet<String>| json!(names).to_string();
-        let mut tx = self.inner.begin().await?;
-        let added = sqlx::query(self.inner.sql(
+        let text = format!(
             "-- ledger::add_key
             INSERT INTO api_keys (name, sha256, scopes, bound_user, workspaces, targets, expires_at, created_at, created_by)
-            VALUES ($1, $2, $3, $4, $5, $6, $7, {now}, $8)
-            ON CONFLICT (name) DO NOTHING",
-        ))
-        .bind(&key.name)
-        .bind(&key.sha256)
-        .bind(json!(key.scopes).to_string())
-        .bind(&key.bounds.user)
-        .bind(key.bounds.workspaces.as_ref().map(list))
-        .bind(key.bounds.targets.as_ref().map(list))
-        .bind(key.expires_at)
-        .bind(&by.name)
-        .execute(&mut *tx)
-        .await?;
-        if added.rows_affected() == 0 {
-            return Ok(false);
-        }
+            VALUES ($1, $2, $3, $4, $5, $6, $7, {{now}}, $8)
+            ON CONFLICT (name) DO NOTHING RETURNING {COLUMNS}"
+        );
+        let mut tx = self.inner.begin().await?;
+        let added = sqlx::query(self.inner.sql(&text))
+            .bind(&record.name)
+            .bind(&record.sha256)
+            .bind(json!(record.scopes).to_string())
+            .bind(&record.bounds.user)
+            .bind(record.bounds.workspaces.as_ref().map(list))
+            .bind(record.bounds.targets.as_ref().map(list))
+            .bind(record.expires_at)
+            .bind(&by.name)
+            .fetch_optional(&mut *tx)
+            .await?;
+        let Some(added) = added.as_ref().map(key).transpose()? else {
+            return Ok(None);
+        };
         // The names of the user and the workspaces are personal data, so they stay out of the event.
-        let deed = Deed::new(Act::KeyCreate, Object::Key(&key.name))
-            .with("scopes", key.scopes.clone())
-            .with("bound_to_user", key.bounds.user.is_some())
-            .with("bound_to_workspaces", key.bounds.workspaces.is_some())
-            .with("targets", json!(key.bounds.targets));
+        let deed = Deed::new(Act::KeyCreate, Object::Key(&record.name))
+            .with("scopes", record.scopes.clone())
+            .with("bound_to_user", record.bounds.user.is_some())
+            .with("bound_to_workspaces", record.bounds.workspaces.is_some())
+            .with("targets", json!(record.bounds.targets));
         audit::commit(&self.inner, tx, by, deed).await?;
-        Ok(true)
+        Ok(Some(added))
     }
 
-    /// Deletes a key; returns whether there was one of this name.
+    /// Gives a key another secret, with the same rights; returns the key, or `None` if no valid key has this name.
+    ///
+    /// The present secret stops after `overlap`. A secret from before an earlier rotation stops at once.
+    pub async fn rotate_key(
+        &self,
+        name: &str,
+        sha256: &str,
+        overlap: Duration,
+        by: &Actor,
+    ) -> Result<Option<KeyRow>, LedgerError> {
+        let text = format!(
+            "-- ledger::rotate_key
+            UPDATE api_keys SET previous_sha256 = sha256, previous_until = {{now}} + $3, sha256 = $2
+            WHERE name = $1 AND (expires_at IS NULL OR expires_at > {{now}}) RETURNING {COLUMNS}"
+        );
+        let mut tx = self.inner.begin().await?;
+        let rotated = sqlx::query(self.inner.sql(&text))
+            .bind(name)
+            .bind(sha256)
+            .bind(i64::try_from(overlap.as_millis()).unwrap_or(i64::MAX / 4))
+            .fetch_optional(&mut *tx)
+            .await?;
+        let Some(rotated) = rotated.as_ref().map(key).transpose()? else {
+            return Ok(None);
+        };
+        let deed = Deed::new(Act::KeyRotate, Object::Key(name)).with("overlap_s", overlap.as_secs());
+        audit::commit(&self.inner, tx, by, deed).await?;
+        Ok(Some(rotated))
+    }
+
+    /// Deletes a key with its secrets; returns whether there was one of this name.
     pub async fn remove_key(&self, name: &str, by: &Actor) -> Result<bool, LedgerError> {
         let mut tx = self.inner.begin().await?;
         let removed = sqlx::query(
@@ -143,17 +182,39 @@ impl Ledger {
     }
 }
 
+/// Returns the key of a row that was found by the hash of one of its secrets.
+fn found_by(row: &AnyRow, sha256: &str) -> Result<KeyRow, LedgerError> {
+    let mut found = key(row)?;
+    if found.key.sha256 != sha256 {
+        found.key.sha256 = row.try_get("previous_sha256")?;
+        found.left = Some(
+            found
+                .previous_until
+                .map_or(Duration::ZERO, |until| left(until, found.now)),
+        );
+    }
+    Ok(found)
+}
+
+/// Returns the time from `now` until `until`, both in milliseconds since 1970.
+fn left(until: i64, now: i64) -> Duration {
+    Duration::from_millis(u64::try_from(until.saturating_sub(now)).unwrap_or(0))
+}
+
 fn key(row: &AnyRow) -> Result<KeyRow, LedgerError> {
     let list = |column| -> Result<Option<BTreeSet<String>>, LedgerError> {
         let written: Option<String> = row.try_get(column)?;
         written.map(|_| rows::json(row, "api_keys", column)).transpose()
     };
     let expires_at: Option<i64> = row.try_get("expires_at")?;
-    let at: i64 = row.try_get("at")?;
-    let left = |until: i64| Duration::from_millis(u64::try_from(until.saturating_sub(at)).unwrap_or(0));
+    let now: i64 = row.try_get("at")?;
+    let previous_until: Option<i64> = row.try_get("previous_until")?;
+    // Both secrets stop with the key.
+    let previous_until = previous_until.map(|until| expires_at.map_or(until, |end| until.min(end)));
     Ok(KeyRow {
-        left: expires_at.map(left),
-        now: at,
+        left: expires_at.map(|until| left(until, now)),
+        now,
+        previous_until: previous_until.filter(|until| *until > now),
         created_at: row.try_get("created_at")?,
         created_by: row.try_get("created_by")?,
         last_used_at: row.try_get("last_used_at")?,

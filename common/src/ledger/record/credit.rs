@@ -12,8 +12,8 @@ use super::prepared::Prepared;
 use crate::job::Outcome;
 use crate::ledger::db::{Inner, LedgerError};
 
-/// A memory in a store: job, store, table, key.
-type ItemKey = (String, String, String, String);
+/// A memory in a store: job, target, store, table, key. Two targets may each have a table of the same name.
+type ItemKey = (String, String, String, String, String);
 
 /// Turns absent into erased where an earlier attempt erased the memory.
 pub(super) async fn credit(inner: &Inner, tx: &mut AnyConnection, records: &[&Prepared]) -> Result<(), LedgerError> {
@@ -31,6 +31,7 @@ pub(super) async fn credit(inner: &Inner, tx: &mut AnyConnection, records: &[&Pr
         .map(|&item| {
             let place = (
                 text(&item["job"]),
+                text(&item["target"]),
                 text(&item["store"]),
                 text(&item["table"]),
                 text(&item["key"]),
@@ -45,7 +46,8 @@ pub(super) async fn credit(inner: &Inner, tx: &mut AnyConnection, records: &[&Pr
             JOIN items i ON i.job_id = e.value->>'job' AND i.outcome = {outcome.erased} AND i.memory_key = e.value->>'key'
               AND i.table_name = e.value->>'table' AND i.store = e.value->>'store'
             JOIN partitions p ON p.job_id = i.job_id AND p.ordinal = i.ordinal AND p.target = e.value->>'target')
-        RETURNING job_id, store, table_name, memory_key",
+        RETURNING job_id, store, table_name, memory_key,
+            (SELECT p.target FROM partitions p WHERE p.job_id = items.job_id AND p.ordinal = items.ordinal) AS target",
     ))
     .bind(json!(absent).to_string())
     .fetch_all(&mut *tx)
@@ -55,6 +57,7 @@ pub(super) async fn credit(inner: &Inner, tx: &mut AnyConnection, records: &[&Pr
     for row in &found {
         let place: ItemKey = (
             row.try_get("job_id")?,
+            row.try_get("target")?,
             row.try_get("store")?,
             row.try_get("table_name")?,
             row.try_get("memory_key")?,
@@ -62,7 +65,8 @@ pub(super) async fn credit(inner: &Inner, tx: &mut AnyConnection, records: &[&Pr
         // Credited once, even if several attempts left an item about it.
         let Some(item) = by_place.remove(&place) else { continue };
         let ordinal = item["ordinal"].as_i64().unwrap_or(0);
-        *counts.entry((place.0, ordinal, place.1)).or_insert(0) += 1;
+        let (job, _, store, ..) = place;
+        *counts.entry((job, ordinal, store)).or_insert(0) += 1;
         credited.push(item);
     }
     if credited.is_empty() {

@@ -18,31 +18,57 @@ const TAKEN: &str = "name = $1 AND revision = $2 AND next_run_at = $3 AND paused
 /// Whether the previous job has not ended.
 const UNFINISHED: &str = "EXISTS (SELECT 1 FROM jobs WHERE jobs.id = schedules.last_job AND jobs.ended_at IS NULL)";
 
+/// A page of due schedules.
+// Personal data: no `Debug`.
+pub struct DueSchedules {
+    /// The schedules, the longest due first. Unreadable ones are left out.
+    pub due: Vec<ScheduleRow>,
+    /// The cursor of the next page; `None` on the last.
+    pub next: Option<DueCursor>,
+}
+
+/// The position of a schedule among those that are due.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DueCursor {
+    next_run_at: i64,
+    name: String,
+}
+
 impl Ledger {
-    /// Returns due schedules, the longest due first.
-    pub async fn due_schedules(&self, limit: u32) -> Result<Vec<ScheduleRow>, LedgerError> {
+    /// Returns at most `limit` due schedules, the longest due first, from the first one after the cursor.
+    // With a cursor, because a schedule that cannot fire stays due, and must not keep the others from firing.
+    pub async fn due_schedules(&self, after: Option<&DueCursor>, limit: u32) -> Result<DueSchedules, LedgerError> {
         let text = format!(
             "-- ledger::due_schedules
             SELECT {COLUMNS} FROM schedules
             WHERE next_run_at IS NOT NULL AND paused = 0 AND next_run_at <= (SELECT {{now}})
-            ORDER BY next_run_at LIMIT $1"
+              AND next_run_at >= $2 AND (next_run_at > $2 OR name > $3)
+            ORDER BY next_run_at, name LIMIT $1"
         );
         let rows = sqlx::query(self.inner.sql(&text))
             .bind(i64::from(limit))
+            .bind(after.map_or(i64::MIN, |after| after.next_run_at))
+            .bind(after.map_or("", |after| after.name.as_str()))
             .fetch_all(&self.inner.read)
             .await?;
         let mut due = Vec::with_capacity(rows.len());
         for row in &rows {
             match schedule(row) {
                 Ok(row) => due.push(row),
-                // An unreadable schedule must not keep the others from firing.
-                Err(error @ LedgerError::Corrupt { .. }) => {
-                    tracing::error!(error = %error, "a schedule cannot be read");
-                }
-                Err(error) => return Err(error),
+                Err(error) => tracing::error!(error = %error, "a schedule cannot be read"),
             }
         }
-        Ok(due)
+        let last = rows.last().filter(|_| rows.len() >= limit as usize);
+        let next = last.map(|row| -> Result<DueCursor, LedgerError> {
+            Ok(DueCursor {
+                next_run_at: row.try_get("next_run_at")?,
+                name: row.try_get("name")?,
+            })
+        });
+        Ok(DueSchedules {
+            due,
+            next: next.transpose()?,
+        })
     }
 
     /// Returns the milliseconds until the next schedule is due: 0 if one is due, `None` if none will be.

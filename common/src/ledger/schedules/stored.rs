@@ -170,21 +170,21 @@ impl Ledger {
             .bind(windows_text(schedule))
             .execute(&mut *tx)
             .await?;
+            // Its waiting partitions ask again at once: the former windows may open in a week only. A release locks its
+            // partition, then its job. Either this statement finds the released partition, or the release reads the new
+            // windows. Skipping locked rows avoids a deadlock: their holders claim or end them.
+            sqlx::query(inner.sql(
+                "-- ledger::replace_schedule partitions
+                UPDATE partitions SET due_at = {now} WHERE (job_id, ordinal) IN (
+                    SELECT job_id, ordinal FROM partitions
+                    WHERE job_id = $1 AND state = {partition.due} AND due_at > (SELECT {now}) {skip_locked})",
+            ))
+            .bind(job)
+            .execute(&mut *tx)
+            .await?;
         }
         let deed = Deed::new(Act::ScheduleReplace, Object::Schedule(&schedule.name));
         audit::commit(inner, tx, by, deed).await?;
-        if let Some(job) = &job {
-            // After the commit: a release locks its partition, then its job. Either this statement finds the
-            // released partition, or the release has read the new windows.
-            sqlx::query(inner.sql(
-                "-- ledger::replace_schedule partitions
-                UPDATE partitions SET due_at = {now}
-                WHERE job_id = $1 AND state = {partition.due} AND due_at > (SELECT {now})",
-            ))
-            .bind(job)
-            .execute(&inner.write)
-            .await?;
-        }
         Ok(true)
     }
 

@@ -25,6 +25,34 @@ pub struct ItemRow {
     pub outcome: String,
     /// The reason for the outcome.
     pub code: Option<StoredCode>,
+    /// The number of its partition in the job. It tells apart memories of two targets with the same table and id.
+    pub ordinal: i64,
+}
+
+/// The place of an item in the list of its job's items. The default is before the first one.
+// Personal data: no `Debug`.
+#[derive(Clone, Copy, Default)]
+pub struct ItemCursor<'a> {
+    /// The memory's id.
+    pub id: &'a str,
+    /// The mapped table's name.
+    pub table: &'a str,
+    /// The store.
+    pub store: &'a str,
+    /// The number of its partition.
+    pub ordinal: i64,
+}
+
+impl ItemRow {
+    /// Returns the place of the item.
+    pub fn cursor(&self) -> ItemCursor<'_> {
+        ItemCursor {
+            id: &self.id,
+            table: &self.table,
+            store: &self.store,
+            ordinal: self.ordinal,
+        }
+    }
 }
 
 impl Ledger {
@@ -40,26 +68,27 @@ impl Ledger {
         row.map(|row| rows::json(&row, "jobs", "query")).transpose()
     }
 
-    /// Returns a page of a job's items with an outcome (or `residue`), in a stable order. The cursor
-    /// `after` is the last id, table and store of the page before.
+    /// Returns a page of a job's items with an outcome (or `residue`), in a stable order. `after` is the
+    /// [cursor](ItemRow::cursor) of the last item of the page before.
     pub async fn items(
         &self,
         id: JobId,
         outcome: &str,
-        after: (&str, &str, &str),
+        after: ItemCursor<'_>,
         limit: u32,
     ) -> Result<Vec<ItemRow>, LedgerError> {
         let found = sqlx::query(self.inner.sql(
             "-- ledger::items
-            SELECT COALESCE(memory_id, memory_key) AS memory_id, table_name, store, outcome, code FROM items
-            WHERE job_id = $1 AND outcome = $2 AND (memory_key, table_name, store) > ($3, $4, $5)
-            ORDER BY memory_key, table_name, store LIMIT $6",
+            SELECT COALESCE(memory_id, memory_key) AS memory_id, table_name, store, outcome, code, ordinal FROM items
+            WHERE job_id = $1 AND outcome = $2 AND (memory_key, table_name, store, ordinal) > ($3, $4, $5, $6)
+            ORDER BY memory_key, table_name, store, ordinal LIMIT $7",
         ))
         .bind(id.to_string())
         .bind(outcome)
-        .bind(key(after.0).as_ref())
-        .bind(after.1)
-        .bind(after.2)
+        .bind(key(after.id).as_ref())
+        .bind(after.table)
+        .bind(after.store)
+        .bind(after.ordinal)
         .bind(i64::from(limit))
         .fetch_all(&self.inner.read)
         .await?;
@@ -72,6 +101,7 @@ impl Ledger {
                     store: row.try_get("store")?,
                     outcome: row.try_get("outcome")?,
                     code: rows::code(row, "code")?,
+                    ordinal: row.try_get("ordinal")?,
                 })
             })
             .collect()
@@ -98,8 +128,8 @@ impl Ledger {
         rows::number(&row, "n")
     }
 
-    /// Returns the memories of `ids` that a job has recorded as conflicted in the store that decides: the SQL
-    /// store, or the vector store if the table has no rows.
+    /// Returns the memories of `ids` that a job has recorded as conflicted in the lease's target, in the store that
+    /// decides: the SQL store, or the vector store if the table has no rows.
     pub async fn conflicted(&self, lease: &Lease, ids: &[String]) -> Result<HashSet<String>, LedgerError> {
         let decides = if lease.stores.contains(&StoreKind::Sql) {
             StoreKind::Sql
@@ -109,7 +139,7 @@ impl Ledger {
         self.recorded(lease, Outcome::Conflicted, decides, ids).await
     }
 
-    /// Returns the memories of `ids` that a job has recorded with this outcome in this store.
+    /// Returns the memories of `ids` that a job has recorded with this outcome in this store of the lease's target.
     ///
     /// # Errors
     ///
@@ -127,13 +157,16 @@ impl Ledger {
             "-- ledger::recorded
             SELECT memory_key FROM items
             WHERE job_id = $2 AND outcome = $5 AND table_name = $3 AND store = $4
-              AND memory_key IN (SELECT e.value->>'key' FROM {each})",
+              AND memory_key IN (SELECT e.value->>'key' FROM {each})
+              AND EXISTS (SELECT 1 FROM partitions p
+                  WHERE p.job_id = items.job_id AND p.ordinal = items.ordinal AND p.target = $6)",
         ))
         .bind(json!(list).to_string())
         .bind(lease.job.id.to_string())
         .bind(&lease.route.table)
         .bind(store.as_str())
         .bind(outcome.as_str())
+        .bind(&lease.route.target)
         .fetch_all(&self.inner.read)
         .await?;
         let found: HashSet<String> = found.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?;

@@ -136,8 +136,6 @@ pub struct JobFilter {
     pub target: Option<String>,
     /// Only jobs that this schedule created.
     pub schedule: Option<String>,
-    /// Only tasks: jobs by query that have not ended.
-    pub tasks: bool,
     /// The cursor: only jobs accepted before this one.
     pub after: Option<JobId>,
     /// The most to return.
@@ -185,15 +183,16 @@ impl Ledger {
         self.inner.groups.together(Look(id)).await
     }
 
+    /// Returns jobs in the order of their ids in `ids`. Unknown jobs are skipped.
+    pub async fn jobs_of(&self, ids: &[JobId]) -> Result<Vec<JobView>, LedgerError> {
+        let looks: Vec<Look> = ids.iter().copied().map(Look).collect();
+        let jobs = Look::together(&self.inner, &looks).await?;
+        Ok(jobs.into_iter().flatten().collect())
+    }
+
     /// Lists jobs, the newest first.
     pub async fn jobs(&self, filter: &JobFilter) -> Result<Vec<JobView>, LedgerError> {
         let (principal, targets) = filter.whose.parts();
-        // A constant condition, so that the planner can choose an index for any number of ended jobs.
-        let tasks = if filter.tasks {
-            "AND ended_at IS NULL AND kind = {selector.query}"
-        } else {
-            ""
-        };
         let scheduled = if filter.schedule.is_some() {
             "AND schedule = $7"
         } else {
@@ -202,7 +201,7 @@ impl Ledger {
         let rows = sqlx::query(self.inner.sql(&format!(
             "-- ledger::jobs
             SELECT {JOB_COLUMNS} FROM jobs
-            WHERE state <> {{job.receiving}} {tasks} {scheduled}
+            WHERE state <> {{job.receiving}} {scheduled}
               AND ($2 = '' OR principal = $2 OR target IN (SELECT e.value->>'t' FROM {{each}})
                    OR target IS NULL AND EXISTS (SELECT 1 FROM {{each}}))
               AND ($3 = '' OR state = $3) AND ($4 = '' OR target = $4) AND ($5 = '' OR id < $5)

@@ -35,7 +35,35 @@ pub struct ServiceState {
     pub largest: Vec<Running>,
 }
 
+/// The unfinished jobs of a caller, incomplete uploads included.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Unfinished {
+    /// The number of jobs.
+    pub jobs: u64,
+    /// The number of ids that they list.
+    pub ids: u64,
+}
+
 impl Ledger {
+    /// Returns the unfinished jobs of a caller.
+    // The index of unfinished jobs has all that this reads. The condition on `not_before` is true for all jobs: with it,
+    // no planner prefers the index of all jobs of the caller.
+    pub async fn unfinished_of(&self, principal: &str) -> Result<Unfinished, LedgerError> {
+        let row = sqlx::query(self.inner.sql(
+            "-- ledger::unfinished of caller
+            SELECT COUNT(*) AS jobs,
+                CAST(COALESCE(SUM(CASE WHEN kind = {selector.ids} THEN selected ELSE 0 END), 0) AS BIGINT) AS ids
+            FROM jobs WHERE principal = $1 AND ended_at IS NULL AND not_before > 0",
+        ))
+        .bind(principal)
+        .fetch_one(&self.inner.read)
+        .await?;
+        Ok(Unfinished {
+            jobs: rows::number(&row, "jobs")?,
+            ids: rows::number(&row, "ids")?,
+        })
+    }
+
     /// Returns the number of jobs that have not ended.
     pub async fn backlog(&self) -> Result<u64, LedgerError> {
         let row = sqlx::query(self.inner.sql(

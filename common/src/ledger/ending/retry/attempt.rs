@@ -27,11 +27,29 @@ pub enum RetryOutcome {
     Unknown,
 }
 
+/// The number of tries to queue a job that other callers retry too. Between two tries a whole attempt ends.
+const TRIES: usize = 5;
+
 impl Ledger {
     /// Queues an ended job for another attempt.
+    ///
+    /// # Errors
+    ///
+    /// [`LedgerError::Unavailable`] if the database did not answer. [`LedgerError::Contended`] if other callers retried
+    /// the job at each try.
     pub async fn retry(&self, id: JobId, by: &Actor) -> Result<RetryOutcome, LedgerError> {
+        for _ in 0..TRIES {
+            if let Some(outcome) = self.retry_as_read(id, by).await? {
+                return Ok(outcome);
+            }
+        }
+        Err(LedgerError::Contended)
+    }
+
+    /// Queues an ended job for another attempt, unless another attempt ended since the job was read.
+    async fn retry_as_read(&self, id: JobId, by: &Actor) -> Result<Option<RetryOutcome>, LedgerError> {
         let Some(view) = self.job(id).await? else {
-            return Ok(RetryOutcome::Unknown);
+            return Ok(Some(RetryOutcome::Unknown));
         };
         let inner = &self.inner;
         let mut tx = inner.begin().await?;
@@ -115,27 +133,29 @@ impl Ledger {
         inner.add_totals(&mut tx, increments).await?;
         let deed = Deed::new(Act::JobRetry, Object::Job(id)).with("attempt", view.attempt + 1);
         audit::commit(inner, tx, by, deed).await?;
-        Ok(RetryOutcome::Accepted)
+        Ok(Some(RetryOutcome::Accepted))
     }
 
-    async fn why_not_retried(&self, id: JobId) -> Result<RetryOutcome, LedgerError> {
+    /// Returns the reason for which a job was not retried; `None` if only another attempt has ended meanwhile.
+    async fn why_not_retried(&self, id: JobId) -> Result<Option<RetryOutcome>, LedgerError> {
         let row = sqlx::query(
             self.inner
-                .sql("-- ledger::retry state\nSELECT id, state, forgotten_at FROM jobs WHERE id = $1"),
+                .sql("-- ledger::retry state\nSELECT id, state, forgotten_at, expect FROM jobs WHERE id = $1"),
         )
         .bind(id.to_string())
         .fetch_optional(&self.inner.write)
         .await?;
         let Some(row) = row else {
-            return Ok(RetryOutcome::Unknown);
+            return Ok(Some(RetryOutcome::Unknown));
         };
         let state: State = rows::parsed(&row, "jobs", "state")?;
         let forgotten = row.try_get::<Option<i64>, _>("forgotten_at")?.is_some();
+        let expects = row.try_get::<Option<String>, _>("expect")?.is_some();
         Ok(match state {
-            State::Failed | State::Cancelled if forgotten => RetryOutcome::Forgotten,
-            State::Failed | State::Cancelled => RetryOutcome::Expects,
-            State::Receiving => RetryOutcome::Unknown,
-            _ => RetryOutcome::NotEnded(state),
+            State::Failed | State::Cancelled if forgotten => Some(RetryOutcome::Forgotten),
+            State::Failed | State::Cancelled => expects.then_some(RetryOutcome::Expects),
+            State::Receiving => Some(RetryOutcome::Unknown),
+            _ => Some(RetryOutcome::NotEnded(state)),
         })
     }
 }

@@ -1,0 +1,141 @@
+//! The API keys that Lethe itself made, and their secrets.
+
+use std::time::Duration;
+
+use lethe_common::config::Bounds;
+use lethe_common::ledger::{AuditFilter, KeyRecord, Ledger};
+
+use crate::{TestLedger, tester};
+
+crate::on_both! {
+    a_made_key_is_returned_as_it_is_stored,
+    a_rotated_key_has_two_secrets_for_the_overlap,
+    a_second_rotation_ends_the_oldest_secret,
+    both_secrets_stop_with_their_key,
+    a_rotation_and_its_event_are_one,
+}
+
+const MINUTE: i64 = 60_000;
+
+const HOUR: Duration = Duration::from_hours(1);
+
+/// Returns a key whose secret has the hash `one`.
+fn record() -> KeyRecord {
+    KeyRecord {
+        name: "k".to_owned(),
+        sha256: "one".to_owned(),
+        scopes: vec!["memories:delete".to_owned()],
+        bounds: Bounds {
+            user: Some("ana".to_owned()),
+            ..Bounds::default()
+        },
+        expires_at: None,
+    }
+}
+
+/// Gives the key a secret with another hash. Returns whether there was a valid key.
+async fn rotate(ledger: &Ledger, sha256: &str, overlap: Duration) -> bool {
+    let rotated = ledger.rotate_key("k", sha256, overlap, &tester()).await.unwrap();
+    rotated.is_some_and(|row| row.key.sha256 == sha256)
+}
+
+/// Returns which of these secrets are valid.
+async fn valid(ledger: &Ledger) -> Vec<&'static str> {
+    let mut valid = Vec::new();
+    for sha256 in ["one", "two", "three", "four"] {
+        let row = ledger.key_by_hash(sha256).await.unwrap();
+        if row.is_some_and(|row| row.left.is_none_or(|left| !left.is_zero())) {
+            valid.push(sha256);
+        }
+    }
+    valid
+}
+
+async fn a_made_key_is_returned_as_it_is_stored(test: TestLedger) {
+    let ledger = &test.ledger;
+    let made = ledger.add_key(&record(), &tester()).await.unwrap().unwrap();
+    let stored = ledger.key_by_name("k").await.unwrap().unwrap();
+    assert_eq!(
+        (&made.key.sha256, &made.key.scopes, made.created_at, &made.created_by),
+        (
+            &stored.key.sha256,
+            &stored.key.scopes,
+            stored.created_at,
+            &stored.created_by
+        )
+    );
+    assert!(made.key.bounds == stored.key.bounds && made.created_at <= stored.now);
+    assert_eq!((made.previous_until, made.left), (None, None));
+    assert!(ledger.add_key(&record(), &tester()).await.unwrap().is_none());
+}
+
+async fn a_rotated_key_has_two_secrets_for_the_overlap(test: TestLedger) {
+    let ledger = &test.ledger;
+    assert!(!rotate(ledger, "two", HOUR).await, "there is no key");
+    ledger.add_key(&record(), &tester()).await.unwrap();
+    assert!(rotate(ledger, "two", HOUR).await);
+    let [old, new] = ["one", "two"].map(|sha256| ledger.key_by_hash(sha256));
+    let (old, new) = (old.await.unwrap().unwrap(), new.await.unwrap().unwrap());
+    assert_eq!(
+        (&*old.key.sha256, &old.key.scopes, old.previous_until),
+        ("one", &new.key.scopes, new.previous_until)
+    );
+    assert!(old.key.bounds == new.key.bounds);
+    assert!(old.left.is_some_and(|left| left <= HOUR) && new.left.is_none());
+    test.pass(59 * MINUTE).await;
+    assert_eq!(valid(ledger).await, ["one", "two"]);
+    test.pass(2 * MINUTE).await;
+    assert_eq!(valid(ledger).await, ["two"]);
+    let keys = ledger.keys("", 10).await.unwrap();
+    assert_eq!((keys.len(), keys[0].previous_until), (1, None));
+}
+
+async fn a_second_rotation_ends_the_oldest_secret(test: TestLedger) {
+    let ledger = &test.ledger;
+    ledger.add_key(&record(), &tester()).await.unwrap();
+    assert!(rotate(ledger, "two", HOUR).await && rotate(ledger, "three", HOUR).await);
+    assert_eq!(valid(ledger).await, ["two", "three"]);
+    assert!(rotate(ledger, "four", Duration::ZERO).await);
+    assert_eq!(valid(ledger).await, ["four"]);
+    assert!(ledger.remove_key("k", &tester()).await.unwrap());
+    assert!(valid(ledger).await.is_empty());
+}
+
+async fn both_secrets_stop_with_their_key(test: TestLedger) {
+    let ledger = &test.ledger;
+    let expires_at = Some(TestLedger::now() + 30 * MINUTE);
+    let key = KeyRecord { expires_at, ..record() };
+    ledger.add_key(&key, &tester()).await.unwrap();
+    assert!(rotate(ledger, "two", HOUR).await);
+    let stored = ledger.key_by_name("k").await.unwrap().unwrap();
+    assert_eq!(stored.previous_until, expires_at);
+    assert_eq!(valid(ledger).await, ["one", "two"]);
+    test.pass(31 * MINUTE).await;
+    assert!(valid(ledger).await.is_empty());
+    assert!(!rotate(ledger, "three", HOUR).await, "the key has expired");
+    ledger.remove_key("k", &tester()).await.unwrap();
+    ledger.add_key(&record(), &tester()).await.unwrap();
+    assert!(rotate(ledger, "two", HOUR).await);
+    assert!(ledger.remove_key("k", &tester()).await.unwrap());
+    assert!(valid(ledger).await.is_empty(), "a revocation ends both");
+}
+
+async fn a_rotation_and_its_event_are_one(test: TestLedger) {
+    let ledger = &test.ledger;
+    ledger.add_key(&record(), &tester()).await.unwrap();
+    test.run("ALTER TABLE audit_events RENAME TO elsewhere").await;
+    let rotated = ledger.rotate_key("k", "two", HOUR, &tester()).await;
+    assert!(rotated.is_err(), "it cannot be told");
+    assert_eq!(valid(ledger).await, ["one"]);
+    test.run("ALTER TABLE elsewhere RENAME TO audit_events").await;
+    assert!(rotate(ledger, "two", HOUR).await);
+    let rotations = AuditFilter {
+        act: "key.rotate".to_owned(),
+        limit: 10,
+        ..AuditFilter::default()
+    };
+    let events = ledger.audit(&rotations).await.unwrap();
+    assert_eq!(events.len(), 1, "what was not done is not told: {events:?}");
+    assert_eq!((&*events[0].object_type, &*events[0].object_id), ("key", "k"));
+    assert_eq!(events[0].details["overlap_s"], 3_600);
+}
