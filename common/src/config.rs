@@ -21,6 +21,7 @@ mod read;
 mod retention;
 mod retry;
 mod scope;
+mod secret_file;
 mod server_tls;
 mod sharing;
 mod sibling;
@@ -45,6 +46,7 @@ pub use ledger::Ledger;
 pub use log::{Log, LogFormat};
 pub use mapping::Mapping;
 pub use preset::Preset;
+pub use read::target_variable;
 pub use retention::Retention;
 pub use retry::Retry;
 pub use scope::{Constant, MappingScope};
@@ -54,7 +56,7 @@ pub use target::{
     Collection, Columns, Dependent, FieldPath, Owners, Payload, PointId, SqlEndpoint, Table, Target, TimeZone, Uuids,
     VectorEndpoint,
 };
-pub use text::{NAME, is_name};
+pub use text::{NAME, is_name, parse_duration};
 pub use tls::Tls;
 pub use worker::Worker;
 
@@ -73,7 +75,7 @@ pub enum Role {
     Worker,
     /// Serves the API and works on the stores.
     All,
-    /// Neither serves nor works on the stores: no credentials are looked up.
+    /// Neither serves nor works on the stores: no credentials are looked up but those in URLs.
     Other,
 }
 
@@ -114,6 +116,8 @@ pub struct Config {
     pub targets: Vec<Target>,
     /// The settings that exempt servers on other machines from proving their names.
     pub unverified: Vec<String>,
+    /// The settings that name a file with a secret, which other users of the machine can read.
+    pub exposed: Vec<String>,
 }
 
 impl Config {
@@ -148,7 +152,7 @@ impl Config {
     ///
     /// # Errors
     ///
-    /// As [`Config::load`]. Files and variables that the text names are not read.
+    /// As [`Config::load`]. Of the files and variables that the text names, only files with URLs are read.
     pub fn from_toml(text: &str) -> Result<Self, ConfigErrors> {
         Self::parse(text, &BTreeMap::new(), Role::Other)
     }
@@ -159,7 +163,7 @@ impl Config {
     ///
     /// As [`Config::load`].
     pub fn parse(text: &str, env: &BTreeMap<String, String>, role: Role) -> Result<Self, ConfigErrors> {
-        let mut reader = Reader::new(text, env)?;
+        let mut reader = Reader::new(text, env, role)?;
         let mut config = Self {
             ledger: reader.section("ledger"),
             doorbell: reader.section("doorbell"),
@@ -173,6 +177,7 @@ impl Config {
             auth: reader.auth(),
             targets: Vec::new(),
             unverified: Vec::new(),
+            exposed: reader.exposed(),
         };
         let placed = reader.targets();
         let mut errors = reader.finish();

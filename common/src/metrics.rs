@@ -8,6 +8,7 @@ mod authentication;
 mod connections;
 mod names;
 mod process;
+mod requests;
 mod service;
 #[cfg(test)]
 mod tests;
@@ -29,6 +30,7 @@ pub use process::{
     Dependency, RetryClass, StoreCall, attempt, breaker, claimed, dependency, doorbell_failed, doorbell_miss,
     doorbell_received, doorbell_sent, http_request, in_progress, job_ended, queue_wait, retry, store_call,
 };
+pub use requests::{RefusedFor, body_bytes_given_back, body_bytes_taken, request_refused};
 pub use service::{LARGEST, Service};
 
 /// The interval at which samples of histograms are folded into their buckets. Without it, a process without
@@ -84,6 +86,7 @@ impl Metrics {
     // Requests are not among them: callers decide which requests there are.
     pub fn expose_api(&self) {
         authentication::expose();
+        requests::expose();
     }
 
     /// Returns the metrics of this process, in Prometheus' text format.

@@ -3,7 +3,7 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests panic as tests do")]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -17,7 +17,7 @@ struct Volumes(tempfile::TempDir);
 impl Volumes {
     fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
-        for name in ["api", "worker", "postgres", "qdrant", "prometheus", "grafana"] {
+        for name in ["api", "worker", "postgres", "redis", "qdrant", "prometheus", "grafana"] {
             std::fs::create_dir(dir.path().join(name)).unwrap();
         }
         Self(dir)
@@ -93,6 +93,7 @@ fn each_process_gets_its_own_secrets_and_no_others() {
     let (api, worker) = (secret("api/lethe.toml"), secret("worker/lethe.toml"));
     for text in [&api, &worker] {
         assert!(text.contains(&format!("postgres://lethe:{}@", secret("postgres/lethe"))));
+        assert!(text.contains(&format!("redis://:{}@redis:", secret("redis/password"))));
         assert!(!text.contains(&secret("postgres/superuser")));
         assert!(!text.contains(&secret("prometheus/key")), "a key instead of its hash");
     }
@@ -100,6 +101,11 @@ fn each_process_gets_its_own_secrets_and_no_others() {
         assert!(worker.contains(&stores));
         assert!(!api.contains(&stores), "the api never touches a store");
     }
+
+    assert_eq!(
+        secret("redis/redis.conf").trim(),
+        format!("requirepass {}", secret("redis/password"))
+    );
 
     let worker = volumes.config("worker", Role::Worker);
     assert!(worker.target("main").unwrap().vector.as_ref().unwrap().key().is_some());
@@ -133,6 +139,7 @@ fn a_second_start_changes_no_secret() {
         "api/lethe.toml",
         "worker/lethe.toml",
         "postgres/superuser",
+        "redis/redis.conf",
         "prometheus/key",
         "grafana/admin-password",
     ];
@@ -171,6 +178,27 @@ fn keys_are_added_and_removed() {
 
     volumes.keys(&["remove", "privacy-team"]);
     assert!(volumes.config("api", Role::Api).auth.find(&key).is_none());
+}
+
+#[test]
+fn the_grants_name_every_table_of_the_ledger() {
+    let mut tables = BTreeSet::from(["_sqlx_migrations".to_owned()]);
+    for file in std::fs::read_dir(repository("common/migrations")).unwrap() {
+        let text = std::fs::read_to_string(file.unwrap().path()).unwrap();
+        let created = text.lines().filter_map(|line| line.strip_prefix("CREATE TABLE "));
+        tables.extend(created.map(|table| table.split_whitespace().next().unwrap().to_owned()));
+    }
+    let grants = std::fs::read_to_string(repository("deploy/grants/ledger.sql")).unwrap();
+    let granted: BTreeSet<String> = grants
+        .lines()
+        .filter(|line| line.starts_with("GRANT "))
+        .flat_map(|line| {
+            let (_, on) = line.split_once(" ON ").unwrap();
+            let (tables, _) = on.split_once(" TO ").unwrap();
+            tables.split(", ").map(str::to_owned)
+        })
+        .collect();
+    assert_eq!(granted, tables);
 }
 
 #[test]

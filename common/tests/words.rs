@@ -6,7 +6,7 @@ use std::str::FromStr;
 use lethe_common::config::PlaceKind;
 use lethe_common::job::{Outcome, SelectorKind, StoreKind};
 use lethe_common::ledger::{Kind, Run, TotalsMetric, WarningCode};
-use lethe_common::metrics::AuthFailure;
+use lethe_common::metrics::{AuthFailure, RefusedFor};
 use lethe_common::state::State;
 use serde_json::{Value, json};
 use strum::IntoEnumIterator;
@@ -112,4 +112,5 @@ fn labels_stay() {
             "limited",
         ]
     );
+    assert_eq!(words::<RefusedFor>(), ["body_bytes", "caller_jobs", "caller_ids"]);
 }

@@ -36,8 +36,16 @@ pub struct Api {
     pub max_ids_per_job: u64,
     /// The longest id, in characters.
     pub max_id_length: usize,
+    /// The most bytes of bodies in memory at a time. One caller may hold as many as are free.
+    #[serde(deserialize_with = "text::bytes")]
+    pub max_body_bytes_in_flight: u64,
     /// The number of unfinished jobs above which the API answers new jobs with 503.
     pub max_queue: u64,
+    /// The number of unfinished jobs of one caller above which the API answers its new jobs with 429. 0: no limit.
+    pub max_unfinished_jobs_per_caller: u64,
+    /// The number of ids in the unfinished jobs of one caller above which the API answers more ids with 429. 0: no
+    /// limit.
+    pub max_unfinished_ids_per_caller: u64,
     /// The most uploads at a time.
     pub max_uploads: usize,
     /// The most event streams at a time.
@@ -77,7 +85,15 @@ impl Default for Api {
             max_ids_per_request: 100_000,
             max_ids_per_job: 10_000_000,
             max_id_length: 1_000,
+            // One caller gets half of it: the largest body with the most ids has room there. A body is in memory twice
+            // while it is parsed. The ledger writes one group of jobs at a time, in about five copies. Together this
+            // stays below 192 MiB.
+            max_body_bytes_in_flight: 48 << 20,
             max_queue: 1_000_000,
+            // Half of the queue, so that one caller does not fill it.
+            max_unfinished_jobs_per_caller: 500_000,
+            // Two of the largest jobs.
+            max_unfinished_ids_per_caller: 20_000_000,
             // One caller gets half of them. An upload takes a connection to the ledger now and then, for one statement.
             max_uploads: 16,
             max_streams: 512,
@@ -101,6 +117,19 @@ impl Default for Api {
 }
 
 impl Api {
+    /// The bytes that a value of a JSON body takes in memory beside its text: the head of a string, and the space that
+    /// an allocator adds.
+    pub const VALUE_BYTES: usize = 64;
+
+    /// Returns the smallest budget of bytes in which every request has room. One caller gets half of a budget.
+    fn least_body_bytes(&self) -> u64 {
+        let values = self.max_ids_per_request.saturating_mul(Self::VALUE_BYTES) as u64;
+        // An upload counts each id twice. A character has at most four bytes.
+        let id = self.max_id_length.saturating_mul(4).saturating_add(Self::VALUE_BYTES) as u64;
+        let one = self.max_body.saturating_add(values).max(id.saturating_mul(2));
+        one.saturating_mul(2).max(1 << 20)
+    }
+
     pub(super) fn check(&self, errors: &mut ConfigErrors) {
         let zero = "write at least 1";
         errors.require(
@@ -117,7 +146,17 @@ impl Api {
             "write at least api.max_ids_per_request",
         );
         errors.require(self.max_id_length > 0, "api.max_id_length", zero);
+        errors.require(
+            self.max_body_bytes_in_flight >= self.least_body_bytes(),
+            "api.max_body_bytes_in_flight",
+            "write at least 1MiB, twice api.max_body with 64 bytes for each of api.max_ids_per_request, and 16 bytes for each character of api.max_id_length",
+        );
         errors.require(self.max_queue > 0, "api.max_queue", zero);
+        errors.require(
+            self.max_unfinished_ids_per_caller == 0 || self.max_unfinished_ids_per_caller >= self.max_ids_per_job,
+            "api.max_unfinished_ids_per_caller",
+            "write at least api.max_ids_per_job, or 0 for no limit",
+        );
         errors.require(self.max_uploads > 0, "api.max_uploads", zero);
         errors.require(self.max_streams > 0, "api.max_streams", zero);
         errors.require(self.requests_per_second > 0, "api.requests_per_second", zero);
@@ -130,5 +169,54 @@ impl Api {
             errors.require(!timeout.is_zero(), name, "write more than 0s");
         }
         self.cors.check(errors);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::config::Config;
+
+    /// Returns the errors of a section.
+    fn errors(section: &str) -> Vec<String> {
+        match Config::from_toml(&format!("[api]\n{section}")) {
+            Ok(_) => Vec::new(),
+            Err(errors) => errors.0.iter().map(ToString::to_string).collect(),
+        }
+    }
+
+    #[test]
+    fn a_request_of_any_allowed_size_has_room_in_the_half_of_one_caller() {
+        for (section, fine) in [
+            ("", true),
+            ("max_body_bytes_in_flight = \"45MiB\"", true),
+            ("max_body_bytes_in_flight = \"44MiB\"", false),
+            ("max_body_bytes_in_flight = \"44MiB\"\nmax_body = \"15MiB\"", true),
+            (
+                "max_body_bytes_in_flight = \"1MiB\"\nmax_body = 1000\nmax_ids_per_request = 10",
+                true,
+            ),
+            (
+                "max_body_bytes_in_flight = 1048575\nmax_body = 1000\nmax_ids_per_request = 10",
+                false,
+            ),
+        ] {
+            let errors = errors(section);
+            assert_eq!(errors.is_empty(), fine, "{section}: {errors:?}");
+            assert!(
+                errors
+                    .iter()
+                    .all(|error| error.starts_with("api.max_body_bytes_in_flight: write at least")),
+                "{errors:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_job_of_any_allowed_size_has_room_in_the_limits_of_its_caller() {
+        for (ids, fine) in [(0, true), (1, false), (9_999_999, false), (10_000_000, true)] {
+            let errors = errors(&format!("max_unfinished_ids_per_caller = {ids}"));
+            assert_eq!(errors.is_empty(), fine, "{ids}: {errors:?}");
+        }
+        assert!(errors("max_unfinished_jobs_per_caller = 0").is_empty());
     }
 }

@@ -11,7 +11,9 @@ use sqlx::postgres::PgConnectOptions;
 use sqlx::sqlite::SqliteConnectOptions;
 
 use super::error::ConfigErrors;
+use super::place::sqlite_file;
 use super::read::Placed;
+use super::secret_file::is_exposed;
 use super::sharing::{self, LocatedMapping};
 use super::target::{Collection, Dependent, PointId, Table, Target, VectorEndpoint};
 use super::text::{NAME, is_name};
@@ -119,6 +121,9 @@ pub(super) fn auth(config: &mut Config, env: &BTreeMap<String, String>, role: Ro
     if role.serves() {
         for (n, jwt) in config.auth.jwts.iter_mut().enumerate() {
             jwt.read_key(&format!("auth.jwt[{n}]"), env, errors);
+            if jwt.secret_file.as_deref().is_some_and(is_exposed) {
+                config.exposed.push(format!("auth.jwt[{n}].secret_file"));
+            }
         }
     }
 }
@@ -138,8 +143,10 @@ fn stores(path: &str, target: &Target, ledger: Option<&SecretString>, errors: &m
             "write at least 1",
         );
         // A file has one writer: the ledger and the memories would wait for each other.
+        let file = sqlite_file(url);
+        let ledger_file = ledger.and_then(|ledger| sqlite_file(ledger.expose_secret()));
         errors.require(
-            !url.starts_with("sqlite:") || ledger.is_none_or(|ledger| ledger.expose_secret() != url),
+            file.is_none() || file != ledger_file,
             format_args!("{path}.sql.url"),
             "write another file than ledger.url",
         );

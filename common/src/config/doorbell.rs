@@ -12,7 +12,7 @@ use super::tls::Tls;
 #[derive(Debug, Clone, Deserialize)]
 #[serde(default)]
 pub struct Doorbell {
-    /// `redis://…` or `rediss://…`; absent: only within the process.
+    /// `redis://…` or `rediss://…`, or the content of `url_file`; absent: only within the process.
     pub url: Option<SecretString>,
     /// The first part of the names of the Redis channels.
     pub prefix: String,

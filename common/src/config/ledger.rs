@@ -11,7 +11,7 @@ use super::tls::Tls;
 #[derive(Debug, Clone, Deserialize)]
 #[serde(default)]
 pub struct Ledger {
-    /// `postgres://…` or `sqlite://…`; absent: a file in the data directory.
+    /// `postgres://…` or `sqlite://…`, or the content of `url_file`; absent: a file in the data directory.
     pub url: Option<SecretString>,
     /// The most connections one process opens, at least [`FEWEST`](Self::FEWEST) (a `sqlite://` file has one writer).
     pub max_connections: u32,

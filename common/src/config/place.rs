@@ -3,6 +3,7 @@
 //! A place is a text without credentials that is the same for every process. Two names of one server
 //! (an alias in DNS, a tunnel) are two places: this module cannot know that they mean one server.
 
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use secrecy::ExposeSecret;
@@ -41,10 +42,7 @@ impl Target {
                 .unwrap_or(&name);
             return Some(format!("mysql {host}:{port} {database} {name}"));
         }
-        let options = SqliteConnectOptions::from_str(url).ok()?;
-        let file = options.get_filename();
-        // One file may have two paths.
-        let file = std::fs::canonicalize(file).unwrap_or_else(|_| file.to_owned());
+        let file = sqlite_file(url)?;
         let name = name.strip_prefix("main.").unwrap_or(&name);
         Some(format!("sqlite {} {name}", file.display()))
     }
@@ -59,6 +57,24 @@ impl Target {
         let (host, port) = port.unwrap_or((authority, default));
         Some(format!("qdrant {}:{port} {}", same_host(host), collection.name))
     }
+}
+
+/// Returns the one absolute path of the file that a SQLite URL names; `None` for another URL.
+// One file may have many paths, and many URLs.
+pub(super) fn sqlite_file(url: &str) -> Option<PathBuf> {
+    if !url.starts_with("sqlite:") {
+        return None;
+    }
+    let options = SqliteConnectOptions::from_str(url).ok()?;
+    let file = options.get_filename();
+    // The file may not exist yet. Then its directory has one path.
+    let in_directory = || {
+        let directory = file.parent().filter(|directory| !directory.as_os_str().is_empty());
+        let directory = directory.unwrap_or(Path::new(".")).canonicalize().ok()?;
+        Some(directory.join(file.file_name()?))
+    };
+    let resolved = file.canonicalize().ok().or_else(in_directory);
+    Some(resolved.unwrap_or_else(|| std::path::absolute(file).unwrap_or_else(|_| file.to_owned())))
 }
 
 // All names of the machine itself are one host.
@@ -100,7 +116,8 @@ mod tests {
         assert_eq!(my, places("mariadb://db:3306/x", "x.t", "http://127.0.0.1:6334"));
         assert_eq!(my.0, "mysql db:3306 x t");
         let lite = places("sqlite://no/such.db", "Main.T", "https://q");
-        assert_eq!(lite.0, "sqlite no/such.db t");
+        let file = std::path::absolute("no/such.db").unwrap();
+        assert_eq!(lite.0, format!("sqlite {} t", file.display()));
         assert_eq!(lite.1, "qdrant q:443 c");
     }
 }

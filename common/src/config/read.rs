@@ -5,6 +5,7 @@
 
 mod env;
 mod fields;
+mod files;
 mod message;
 
 use std::collections::BTreeMap;
@@ -12,16 +13,20 @@ use std::collections::BTreeMap;
 use config::{ConfigError, File, FileFormat, Map, Value, ValueKind};
 use serde::de::DeserializeOwned;
 
+use super::Role;
 use super::auth::{Auth, Jwt, Key};
 use super::error::ConfigErrors;
 use super::preset::Lacking;
 use super::target::{Table, Target};
+pub use env::target_variable;
 pub(super) use fields::fields;
+use files::Files;
 
 /// The settings that are not read yet, and the errors so far.
 pub(super) struct Reader<'a> {
     rest: Map<String, Value>,
     env: &'a BTreeMap<String, String>,
+    files: Files,
     errors: ConfigErrors,
 }
 
@@ -36,12 +41,12 @@ pub(super) struct Placed {
 }
 
 impl<'a> Reader<'a> {
-    /// Merges `env` over `text`.
+    /// Merges `env` over `text`, and reads the files that hold settings.
     ///
     /// # Errors
     ///
     /// A text that is not TOML; it hides all other errors.
-    pub(super) fn new(text: &str, env: &'a BTreeMap<String, String>) -> Result<Self, ConfigErrors> {
+    pub(super) fn new(text: &str, env: &'a BTreeMap<String, String>, role: Role) -> Result<Self, ConfigErrors> {
         let mut errors = ConfigErrors::default();
         let (settings, targets) = env::split(env, &mut errors);
         let merged = config::Config::builder()
@@ -57,12 +62,23 @@ impl<'a> Reader<'a> {
             }
         };
         env::apply_to_targets(&targets, rest.get_mut("target"), &mut errors);
-        Ok(Self { rest, env, errors })
+        let files = Files::read(&mut rest, role, &mut errors);
+        Ok(Self {
+            rest,
+            env,
+            files,
+            errors,
+        })
+    }
+
+    /// Returns the settings whose files other users of the machine can read.
+    pub(super) fn exposed(&self) -> Vec<String> {
+        self.files.exposed.clone()
     }
 
     /// Reads a section whose keys all have defaults.
     pub(super) fn section<T: DeserializeOwned + Default>(&mut self, name: &str) -> T {
-        env::refuse_near_misses(self.env, name, fields::<T>(), &mut self.errors);
+        env::refuse_near_misses(self.env, name, &keys::<T>(name), &mut self.errors);
         let Some(table) = self.take_table(name) else {
             return T::default();
         };
@@ -233,9 +249,9 @@ impl<'a> Reader<'a> {
         let read = serde_ignored::deserialize(value, |key| unknown.push(fields::path(&key)));
         for key in unknown {
             // The keys of a nested table are not known here; the sample shows them.
-            let known = if key.contains('.') { &[][..] } else { fields::<T>() };
+            let known = if key.contains('.') { Vec::new() } else { keys::<T>(path) };
             self.errors
-                .push(format_args!("{path}.{key}"), message::unknown_key(known));
+                .push(format_args!("{path}.{key}"), message::unknown_key(&known));
         }
         read
     }
@@ -243,8 +259,16 @@ impl<'a> Reader<'a> {
     fn refuse(&mut self, path: &str, error: ConfigError) {
         let (key, change) = message::of_value(error);
         let dot = if key.is_empty() { "" } else { "." };
-        self.errors.push(format_args!("{path}{dot}{key}"), change);
+        let key = format!("{path}{dot}{key}");
+        if !self.files.unread.contains(&key) {
+            self.errors.push(key, change);
+        }
     }
+}
+
+/// Returns the keys of a section or of an entry of a list.
+fn keys<T: DeserializeOwned>(path: &str) -> Vec<&'static str> {
+    fields::<T>().iter().chain(files::keys(path)).copied().collect()
 }
 
 /// Reads a TOML text by itself.

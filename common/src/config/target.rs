@@ -40,7 +40,8 @@ pub struct Target {
 /// The address of a SQL database.
 #[derive(Debug, Clone, Deserialize)]
 pub struct SqlEndpoint {
-    /// `postgres://…`, `mysql://…` (`mariadb://…`) or `sqlite://…`. It may hold a password, so it never reaches a log.
+    /// `postgres://…`, `mysql://…` (`mariadb://…`) or `sqlite://…`, or the content of `url_file`. It may hold a password,
+    /// so it never reaches a log.
     pub url: SecretString,
     /// The most connections one worker process opens.
     #[serde(default = "default_connections")]
@@ -59,9 +60,9 @@ impl SqlEndpoint {
 /// The address of a Qdrant server (gRPC).
 #[derive(Debug, Clone, Deserialize)]
 pub struct VectorEndpoint {
-    /// `http://host:6334`, the gRPC port.
+    /// `http://host:6334`, the gRPC port, or the content of `url_file`.
     pub url: String,
-    /// The API key; from `api_key_env` once the configuration is read.
+    /// The API key; from `api_key_env` or `api_key_file` once the configuration is read.
     pub api_key: Option<SecretString>,
     /// The environment variable that holds the API key.
     pub api_key_env: Option<String>,
@@ -331,8 +332,7 @@ impl Payload {
 }
 
 impl VectorEndpoint {
-    /// Returns the API key from either setting: `api_key_env` was looked up when the configuration was
-    /// read.
+    /// Returns the API key from any setting: the variable or the file was read with the configuration.
     pub fn key(&self) -> Option<&SecretString> {
         self.api_key.as_ref()
     }

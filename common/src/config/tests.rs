@@ -1,7 +1,9 @@
 //! Refused settings and their messages, and the sample as documentation.
 
 mod auth;
+mod files;
 mod mappings;
+mod variables;
 
 use std::collections::BTreeMap;
 

@@ -14,14 +14,16 @@ use strum::VariantNames;
 
 /// Reads a time such as `500ms`, `30s`, `5min`, `24h` or `30d`; a day is 24 hours.
 pub(super) fn duration<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
-    let wrong = || D::Error::custom("write a time with its unit, such as \"30s\"");
     // A number without a unit becomes a text of digits here, and is refused for its missing unit.
     let text: String = serde::Deserialize::deserialize(from)?;
-    let span: Span = text.parse().map_err(|_| wrong())?;
-    let time = span
-        .to_duration(SpanRelativeTo::days_are_24_hours())
-        .map_err(|_| wrong())?;
-    Duration::try_from(time).map_err(|_| wrong())
+    parse_duration(&text).ok_or_else(|| D::Error::custom("write a time with its unit, such as \"30s\""))
+}
+
+/// Returns the duration that a text such as `500ms`, `30s`, `24h` or `30d` stands for; a day is 24 hours.
+pub fn parse_duration(text: &str) -> Option<Duration> {
+    let span: Span = text.parse().ok()?;
+    let time = span.to_duration(SpanRelativeTo::days_are_24_hours()).ok()?;
+    Duration::try_from(time).ok()
 }
 
 /// Reads a time such as `2030-01-31T12:00:00Z` that may be absent.

@@ -33,6 +33,8 @@ pub(super) const HTTP_REQUESTS: &str = "lethe_http_requests_total";
 pub(super) const AUTH_FAILURES: &str = "lethe_authentication_failures_total";
 pub(super) const CONNECTIONS: &str = "lethe_http_connections";
 pub(super) const TURNED_AWAY: &str = "lethe_http_connections_refused_total";
+pub(super) const REQUESTS_REFUSED: &str = "lethe_http_requests_refused_total";
+pub(super) const BODY_BYTES: &str = "lethe_http_body_bytes";
 pub(super) const HTTP_DURATION: &str = "lethe_http_request_duration_seconds";
 
 /// From one millisecond (a ring, a notification, in one process) to one hour (a backlog).
@@ -176,6 +178,16 @@ pub(super) fn describe() {
         TURNED_AWAY,
         Unit::Count,
         "Refused connections, by reason: all (all connections were in use), address (the address held as many as were free)."
+    );
+    describe_counter!(
+        REQUESTS_REFUSED,
+        Unit::Count,
+        "Requests refused for a limit, by reason: body_bytes (no room for the body), caller_jobs (the caller had too many unfinished jobs), caller_ids (those jobs had too many ids)."
+    );
+    describe_gauge!(
+        BODY_BYTES,
+        Unit::Bytes,
+        "Bytes of request bodies in memory that are not in the ledger yet."
     );
     describe_counter!(HTTP_REQUESTS, Unit::Count, "Requests answered, by route template.");
     describe_histogram!(

@@ -214,6 +214,6 @@ fn flag(on: bool) -> f64 {
     clippy::cast_precision_loss,
     reason = "Prometheus' samples are floats; exact to 2^53"
 )]
-fn float(number: u64) -> f64 {
+pub(super) fn float(number: u64) -> f64 {
     number as f64
 }

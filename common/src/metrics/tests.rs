@@ -115,9 +115,11 @@ fn names_types_and_labels() {
     lethe_dependency_up gauge dependency
     lethe_doorbell_misses_total counter -
     lethe_doorbell_rings_total counter direction
+    lethe_http_body_bytes gauge -
     lethe_http_connections gauge -
     lethe_http_connections_refused_total counter reason
     lethe_http_request_duration_seconds histogram le,method,route
+    lethe_http_requests_refused_total counter reason
     lethe_http_requests_total counter method,route,status
     lethe_job_duration_seconds histogram le
     lethe_job_erased_per_second gauge job
@@ -199,6 +201,8 @@ fn every_series_is_there_before_anything_happened() {
         "lethe_doorbell_misses_total",
         "lethe_authentication_failures_total{reason=\"unknown_key\"}",
         "lethe_http_connections_refused_total{reason=\"address\"}",
+        "lethe_http_requests_refused_total{reason=\"caller_ids\"}",
+        "lethe_http_body_bytes",
         "lethe_dependency_up{dependency=\"main/vector\"}",
         "lethe_dependency_up{dependency=\"doorbell\"}",
         "lethe_queue_wait_seconds_count",

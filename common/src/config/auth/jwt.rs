@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
@@ -12,6 +12,7 @@ use serde::Deserialize;
 use strum::{EnumString, VariantNames};
 
 use super::super::error::ConfigErrors;
+use super::super::secret_file::content;
 use super::super::text::{self, NAME, is_name, is_text};
 use super::super::tls::Tls;
 use super::{Auth, Scope};
@@ -288,16 +289,6 @@ impl Jwt {
                 "write a JSON Web Key Set into the file: {\"keys\": […]}",
             );
             self.key = Some(JwtKey::Jwks(text));
-        }
-    }
-}
-
-fn content(file: Option<&Path>, key: &str, errors: &mut ConfigErrors) -> Option<String> {
-    match std::fs::read_to_string(file?) {
-        Ok(text) => Some(text),
-        Err(error) => {
-            errors.push(key, format!("name a file that can be read: {}", error.kind()));
-            None
         }
     }
 }

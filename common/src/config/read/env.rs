@@ -12,6 +12,26 @@ use super::super::error::ConfigErrors;
 const PREFIX: &str = "LETHE_";
 const TARGET: &str = "LETHE_TARGET__";
 
+/// The advice for a variable about a target that no variable can set.
+const UNSETTABLE: &str = "rename the [[target]], or write the setting into the file: no variable can name a target with an underscore or hyphen at \
+     an end, or with two in a row";
+
+/// Returns the variable that sets a key of a target, such as `SQL__URL`; `None` if the target's name allows no variable.
+pub fn target_variable(target: &str, key: &str) -> Option<String> {
+    let name = in_variables(target);
+    is_settable(&name).then(|| format!("{TARGET}{}__{key}", name.to_uppercase()))
+}
+
+/// Returns a target's name as variables have it: in lower case, and without `-`, which no shell can export.
+fn in_variables(target: &str) -> String {
+    target.to_lowercase().replace('-', "_")
+}
+
+/// Returns whether the underscores of a name can be told from those that separate keys.
+fn is_settable(name: &str) -> bool {
+    !name.contains("__") && !name.starts_with('_') && !name.ends_with('_')
+}
+
 /// Separates the settings of sections from those of targets, which are found by name.
 pub(super) fn split(
     env: &BTreeMap<String, String>,
@@ -24,7 +44,9 @@ pub(super) fn split(
             let fine = name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
                 && !name.ends_with('_')
                 && !name.contains("___");
-            if !fine {
+            if !fine && name.starts_with(TARGET) {
+                errors.push(name, format!("write LETHE_TARGET__NAME__SECTION__KEY; {UNSETTABLE}"));
+            } else if !fine {
                 errors.push(name, "write LETHE_SECTION__KEY");
             }
             // The standard library puts this character in place of bytes that are not UTF-8.
@@ -62,22 +84,36 @@ pub(super) fn apply_to_targets(settings: &Map<String, String>, targets: Option<&
             continue;
         }
         let path = variable.trim_start_matches(TARGET).to_lowercase();
+        let may_mean = |name: &str| !is_settable(name) && path.starts_with(&format!("{name}__"));
+        if targets.iter().filter_map(name_of).any(|name| may_mean(&name)) {
+            errors.push(variable, UNSETTABLE);
+            continue;
+        }
         let mut path = path.split("__");
         let name = path.next().unwrap_or_default();
-        match targets.iter_mut().find(|target| is_called(target, name)) {
-            Some(target) => set(target, path, value),
-            None => errors.push(variable, "write the name of a [[target]] in the file"),
+        let mut named = targets
+            .iter_mut()
+            .filter(|target| name_of(target).as_deref() == Some(name));
+        match (named.next(), named.next()) {
+            (Some(target), None) => set(target, path, value),
+            (Some(_), Some(_)) => errors.push(
+                variable,
+                "rename one of the [[target]]s that this variable may mean: their names differ in - and _ only",
+            ),
+            (None, _) => errors.push(variable, "write the name of a [[target]] in the file"),
         }
     }
 }
 
-fn is_called(target: &Value, name: &str) -> bool {
+/// Returns the name of a target as variables have it.
+fn name_of(target: &Value) -> Option<String> {
     let ValueKind::Table(table) = &target.kind else {
-        return false;
+        return None;
     };
-    // Variable names cannot hold `-`.
-    matches!(table.get("name").map(|name| &name.kind),
-        Some(ValueKind::String(own)) if own.replace('-', "_") == name)
+    match table.get("name").map(|name| &name.kind) {
+        Some(ValueKind::String(own)) => Some(in_variables(own)),
+        _ => None,
+    }
 }
 
 fn set<'a>(into: &mut Value, mut path: impl Iterator<Item = &'a str>, value: &str) {
