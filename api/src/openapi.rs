@@ -76,6 +76,7 @@ pub(crate) fn document() -> utoipa::openapi::OpenApi {
 fn document_itself() {}
 
 /// Returns the routes that serve `document` as JSON, and as a page. This process serves all parts of the page.
+// The parts of the page are compressed, whatever a client accepts: every browser does, and the binary is 3 MB smaller.
 pub(crate) fn route<S: Clone + Send + Sync + 'static>(document: String) -> Router<S> {
     let json = [(header::CONTENT_TYPE, "application/json")];
     Router::new()

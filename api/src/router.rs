@@ -76,6 +76,7 @@ fn quick() -> OpenApiRouter<AppState> {
         .routes(routes!(schedules::pause::resume))
         .routes(routes!(keys::create::create, keys::list::list))
         .routes(routes!(keys::revoke::revoke))
+        .routes(routes!(keys::rotate::rotate))
         .routes(routes!(audit::list::list))
         .routes(routes!(health::livez))
         .routes(routes!(health::readyz))

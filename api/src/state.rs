@@ -45,10 +45,10 @@ impl AppState {
         metrics.expose_api();
         let fingerprints = Fingerprints::new(ledger.clone());
         Self(Arc::new(Shared {
-            places: Places::new(config.api.max_uploads, config.api.max_streams),
+            places: Places::new(&config.api),
             readiness: Remembered::new(),
             readings: Readings::new(ledger.clone()),
-            backlog: Backlog::new(config.api.max_queue),
+            backlog: Backlog::new(&config.api),
             auth: Auth::new(Arc::clone(&config), ledger.clone(), clock.clone(), fingerprints.clone()),
             config,
             ledger,
@@ -114,6 +114,12 @@ impl AppState {
     /// Returns the tracker of tasks that outlive their requests.
     pub(crate) fn tasks(&self) -> &TaskTracker {
         &self.0.tasks
+    }
+}
+
+impl FromRef<AppState> for Arc<Config> {
+    fn from_ref(state: &AppState) -> Self {
+        Arc::clone(state.config())
     }
 }
 

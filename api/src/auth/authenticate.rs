@@ -49,7 +49,7 @@ impl Auth {
             Err(Unproven::Failed(AuthFailure::Missing)) => AuthFailure::Missing,
             Err(Unproven::Counted(why)) => why,
             Err(Unproven::Failed(why)) => {
-                self.failures().take(source, Instant::now()).map_err(limited)?;
+                self.failures().take(source, Instant::now()).map_err(limited)?.keep();
                 why
             }
         };
@@ -66,9 +66,11 @@ impl Auth {
     /// Returns whether the credentials of an earlier request still prove `principal`, with the same rights. Returns
     /// `true` while the ledger or an issuer does not answer.
     pub(crate) async fn is_still(&self, parts: &Parts, principal: &Principal) -> bool {
-        match self.prove(parts, BEARER, None).await {
-            Ok(now) => now == *principal,
-            Err(unproven) => matches!(unproven, Unproven::Problem(_)),
+        let within = self.config().api.request_timeout;
+        match timeout(within, self.prove(parts, BEARER, None)).await {
+            Ok(Ok(now)) => now == *principal,
+            Ok(Err(unproven)) => matches!(unproven, Unproven::Problem(_)),
+            Err(_) => true,
         }
     }
 
@@ -102,16 +104,16 @@ impl Auth {
             // The key was good before, so failures of others behind the same address do not block it.
             (Remembered::WasGood, _) | (_, None) => (keys.find(presented).await?, false),
             (Remembered::Nothing, Some(source)) => {
-                // Counts before the look-up, so that each of many concurrent guesses counts.
-                self.failures()
-                    .take(source, Instant::now())
-                    .map_err(Unproven::Limited)?;
-                let answer = keys.find(presented).await;
-                let failed = matches!(answer, Ok(Answer::Unknown | Answer::Expired));
-                if !failed {
-                    self.failures().give_back(source);
+                // Counts before the look-up, so that each of many concurrent guesses counts. A look-up that fails, takes
+                // too long or loses its caller is no guess: it tells nobody anything.
+                let failures = self.failures();
+                let failure = failures.take(source, Instant::now()).map_err(Unproven::Limited)?;
+                let answer = keys.find(presented).await?;
+                let failed = matches!(answer, Answer::Unknown | Answer::Expired);
+                if failed {
+                    failure.keep();
                 }
-                (answer?, failed)
+                (answer, failed)
             }
         };
         let why = match answer {

@@ -54,11 +54,11 @@ impl Failures {
         }
     }
 
-    /// Counts a failure at `now`.
+    /// Counts a failure at `now`, unless it is given back.
     ///
     /// # Errors
     /// The time until the next failure is allowed, if there were too many.
-    pub(super) fn take(&self, source: Source, now: Instant) -> Result<(), Duration> {
+    pub(super) fn take(&self, source: Source, now: Instant) -> Result<Failure<'_>, Duration> {
         let mut all = self.all();
         if all.len() >= MOST {
             all.retain(|_, until| *until > now);
@@ -73,20 +73,45 @@ impl Failures {
             Some(wait) if !wait.is_zero() => Err(wait),
             _ => {
                 all.insert(source, until);
-                Ok(())
+                Ok(Failure {
+                    failures: self,
+                    source,
+                    is_kept: false,
+                })
             }
-        }
-    }
-
-    /// Removes a failure that was counted in advance, because the credentials did not fail.
-    pub(super) fn give_back(&self, source: Source) {
-        if let Some(until) = self.all().get_mut(&source) {
-            *until = until.checked_sub(self.each).unwrap_or(*until);
         }
     }
 
     fn all(&self) -> MutexGuard<'_, HashMap<Source, Instant>> {
         self.until.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A failure that was counted in advance. A drop gives it back: the credentials did not fail, or the check was broken
+/// off.
+#[must_use = "a drop gives the failure back"]
+pub(super) struct Failure<'a> {
+    failures: &'a Failures,
+    /// The source that was charged. It is not the caller's while too many addresses have a count.
+    source: Source,
+    is_kept: bool,
+}
+
+impl Failure<'_> {
+    /// Keeps the failure in the count, because the credentials were wrong.
+    pub(super) fn keep(mut self) {
+        self.is_kept = true;
+    }
+}
+
+impl Drop for Failure<'_> {
+    fn drop(&mut self) {
+        if self.is_kept {
+            return;
+        }
+        if let Some(until) = self.failures.all().get_mut(&self.source) {
+            *until = until.checked_sub(self.failures.each).unwrap_or(*until);
+        }
     }
 }
 
@@ -116,6 +141,11 @@ mod tests {
         Source::Address(text.parse().unwrap())
     }
 
+    /// Counts a failure of wrong credentials.
+    fn fail(failures: &Failures, source: Source, now: Instant) -> Result<(), Duration> {
+        failures.take(source, now).map(Failure::keep)
+    }
+
     #[test]
     fn a_header_is_believed_as_far_as_proxies_are_trusted() {
         let peer = Some("10.0.0.1:5000");
@@ -134,18 +164,19 @@ mod tests {
         const HALF: Duration = Duration::from_secs(30);
         let (failures, now) = (Failures::new(2), Instant::now());
         let (one, other) = (address("1.1.1.1"), address("2.2.2.2"));
-        assert!(failures.take(one, now).is_ok() && failures.take(one, now).is_ok());
-        assert_eq!(failures.take(one, now), Err(HALF));
-        assert_eq!(failures.take(one, now + HALF / 2), Err(HALF / 2));
-        assert!(failures.take(other, now).is_ok());
-        failures.give_back(one);
-        assert!(failures.take(one, now).is_ok() && failures.take(one, now).is_err());
+        let in_advance = failures.take(one, now).unwrap();
+        assert!(fail(&failures, one, now).is_ok());
+        assert_eq!(fail(&failures, one, now), Err(HALF));
+        assert_eq!(fail(&failures, one, now + HALF / 2), Err(HALF / 2));
+        assert!(fail(&failures, other, now).is_ok());
+        drop(in_advance);
+        assert!(fail(&failures, one, now).is_ok() && fail(&failures, one, now).is_err());
         // One failure expires after half a minute, both after a minute. There is never room for more than two.
         let later = now + HALF;
-        assert!(failures.take(one, later).is_ok() && failures.take(one, later).is_err());
+        assert!(fail(&failures, one, later).is_ok() && fail(&failures, one, later).is_err());
         let much_later = now + MINUTE * 60;
-        assert!(failures.take(one, much_later).is_ok() && failures.take(one, much_later).is_ok());
-        assert_eq!(failures.take(one, much_later), Err(HALF));
+        assert!(fail(&failures, one, much_later).is_ok() && fail(&failures, one, much_later).is_ok());
+        assert_eq!(fail(&failures, one, much_later), Err(HALF));
     }
 
     #[test]
@@ -153,12 +184,17 @@ mod tests {
         let (failures, now) = (Failures::new(1), Instant::now());
         for n in 0..u32::try_from(MOST).unwrap() {
             let source = Source::address(IpAddr::from(n.to_be_bytes()));
-            assert!(failures.take(source, now).is_ok());
+            assert!(fail(&failures, source, now).is_ok());
         }
-        assert!(failures.take(address("200.0.0.1"), now).is_ok());
-        assert!(failures.take(address("200.0.0.2"), now).is_err());
+        // Each is given back to the shared count, from which it was taken.
+        for last in 0..3 {
+            let source = Source::address(IpAddr::from([200, 0, 1, last]));
+            assert!(failures.take(source, now).is_ok(), "{last}");
+        }
+        assert!(fail(&failures, address("200.0.0.1"), now).is_ok());
+        assert!(fail(&failures, address("200.0.0.2"), now).is_err());
         assert!(failures.all().len() <= MOST + 1);
-        assert!(failures.take(address("200.0.0.2"), now + MINUTE).is_ok());
+        assert!(fail(&failures, address("200.0.0.2"), now + MINUTE).is_ok());
         assert_eq!(failures.all().len(), 1);
     }
 }

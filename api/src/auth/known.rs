@@ -17,7 +17,8 @@ use tokio::time::timeout;
 use super::Principal;
 use crate::http::problem::{Kind, Problem};
 
-/// The time for which an answer of the ledger is cached. A revoked key stays valid in other processes for as long.
+/// The time for which an answer of the ledger is cached. A revoked key, and a secret that a rotation ends at once, stay
+/// valid in other processes for as long.
 const REMEMBER: Duration = Duration::from_secs(5);
 
 /// The least time between two records of a key's use, in milliseconds.
@@ -59,7 +60,7 @@ pub(super) struct KnownKeys {
 #[derive(Default)]
 struct Memory {
     answers: HashMap<String, (Instant, Answer)>,
-    // Grows when a key is made or revoked. An answer from a query before that is not cached after it.
+    // Grows when a key is made, rotated or revoked. An answer from a query before that is not cached after it.
     removals: u64,
 }
 
@@ -104,7 +105,7 @@ impl KnownKeys {
         {
             let mut memory = self.memory();
             if memory.removals == removals {
-                // An answer is not cached beyond the expiry of its key.
+                // An answer is not cached beyond the expiry of its key or secret.
                 let until = asked + left.filter(|left| !left.is_zero()).unwrap_or(REMEMBER).min(REMEMBER);
                 memory.keep(hash, until, answer.clone(), asked);
             }
@@ -130,7 +131,7 @@ impl KnownKeys {
         Ok(row.map_or(Answer::Unknown, answer))
     }
 
-    /// Drops the cached answers for this name, and all refusals, because a key was made or revoked.
+    /// Drops the cached answers for this name, and all refusals, because a key was made, rotated or revoked.
     pub(super) fn forget(&self, name: &str) {
         let mut memory = self.memory();
         memory.removals += 1;

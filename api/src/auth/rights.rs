@@ -54,7 +54,8 @@ pub(crate) fn are_within(principal: &Principal, rights: &str) -> bool {
 }
 
 impl Auth {
-    /// Returns the principal of that name with its current rights; `rights` were [`written`] before.
+    /// Returns the principal of that name with its current rights; `rights` were [`written`] before. Returns `None` if
+    /// `rights` cannot be read.
     ///
     /// # Errors
     ///
@@ -78,8 +79,10 @@ impl Auth {
                 Answer::Expired | Answer::Unknown => None,
             }
         };
-        // A new key under this name may be bound to another person, whom the schedule does not mean.
-        let is_same = |held: &Principal| read(name, rights).is_none_or(|writer| writer.bounds.user == held.bounds.user);
+        // A new key under this name may be bound to another person, whom the schedule does not mean. Rights that cannot
+        // be read do not say which person the writer was bound to.
+        let is_same =
+            |held: &Principal| read(name, rights).is_some_and(|writer| writer.bounds.user == held.bounds.user);
         Ok(held.filter(is_same))
     }
 }

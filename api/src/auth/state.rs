@@ -37,7 +37,7 @@ impl Auth {
         }))
     }
 
-    /// Drops the cached answers for this name, because a key was made or revoked.
+    /// Drops the cached answers for this name, because a key was made, rotated or revoked.
     pub(crate) fn forget(&self, name: &str) {
         self.0.known_keys.forget(name);
     }

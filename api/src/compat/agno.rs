@@ -19,6 +19,7 @@ use crate::auth::{Denied, Principal};
 use crate::deletion::placement;
 use crate::http::body::Incoming;
 use crate::http::json;
+use crate::http::limits::body_bytes::Held;
 use crate::http::media_type::json_only;
 use crate::http::object::Object;
 use crate::http::problem::{Kind, Problem};
@@ -169,7 +170,7 @@ pub(crate) async fn delete_memories(
 ) -> Result<Response, Problem> {
     let mut incoming = Incoming::new(body, state.config().api.max_body);
     let body = read(&state, &principal, &headers, &mut incoming).await;
-    let body = incoming.settle(&headers, body).await?;
+    let (body, held) = incoming.settle(&headers, body).await?;
     let of_query = query.owner("user_id")?;
     let of_body = body.user_id.filter(|user| !user.is_empty());
     if of_query.is_some() && of_body.is_some() && of_query != of_body {
@@ -188,20 +189,20 @@ pub(crate) async fn delete_memories(
         section: None,
         words: &[("select.ids", "memory_ids"), ("owner", "user_id"), PLACE[0], PLACE[1]],
     };
-    match asked.erase_repeatably(place, What::Ids(body.memory_ids)).await {
+    match asked.erase_repeatably(place, What::Sent(body.memory_ids, held)).await {
         Ok(Erasure::Done(done)) => Ok(done.answer(DELETED)),
         Ok(Erasure::Later(response)) => Ok(response),
         Err(problem) => Err(problem.beginning(Kind::ErasureFailed, "Failed to delete memories")),
     }
 }
 
-/// Reads the body of a deletion of several memories.
+/// Reads the body of a deletion of several memories. Returns it with its bytes of the budget.
 async fn read(
     state: &AppState,
     principal: &Principal,
     headers: &HeaderMap,
     incoming: &mut Incoming,
-) -> Result<DeleteMemories, Problem> {
+) -> Result<(DeleteMemories, Held), Problem> {
     principal.require_erasing()?;
     // Agno answers a wrong content type like any other invalid body.
     json_only(headers, incoming.is_nothing()).map_err(|problem| problem.into_kind(Kind::Invalid))?;
@@ -216,7 +217,7 @@ async fn read(
     if asked.user_id.as_deref() == Some("") {
         return Err(Problem::invalid("user_id", "write something, or leave it out"));
     }
-    Ok(asked)
+    Ok((asked, bytes.parsed()))
 }
 
 /// Returns the target and the table. Errors are in Agno's words.

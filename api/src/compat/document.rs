@@ -151,7 +151,9 @@ fn says(status: u16) -> &'static str {
         413 => "The body is too large",
         415 => "The content type is wrong",
         422 => "The request is invalid",
-        429 => "Too many requests, or too many failed authentications",
+        429 => {
+            "Too many requests, failed authentications, bytes of bodies at a time, unfinished jobs of the caller, or ids in them"
+        }
         500 => "Some memories could not be erased, or the service has an internal error",
         _ => {
             "The ledger does not answer, too many jobs are unfinished, or (with `compat.on_timeout`) the job has not ended"

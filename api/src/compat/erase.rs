@@ -17,8 +17,9 @@ use crate::auth::Principal;
 use crate::deletion::new_job;
 use crate::deletion::placement;
 use crate::deletion::request::{self, Options};
-use crate::deletion::submit::{Columns, Submitted, submit};
+use crate::deletion::submit::{Columns, Submitted, submit_sent};
 use crate::http::headers;
+use crate::http::limits::body_bytes::Held;
 use crate::http::prefer::Prefer;
 use crate::http::problem::{Kind, Problem};
 use crate::job::watch;
@@ -96,17 +97,22 @@ impl Asked<'_> {
         ended(job, heeded)
     }
 
-    /// Returns whether a dry run finds any memory.
+    /// Returns whether a dry run with the rights of `probe` finds any memory.
     ///
     /// # Errors
     /// Besides refusals: [`Kind::Slow`] if the dry run does not succeed in time.
-    pub(crate) async fn finds(self, place: MemoryScope, what: What) -> Result<bool, Problem> {
+    pub(crate) async fn finds(self, probe: &Principal, place: MemoryScope, what: What) -> Result<bool, Problem> {
         let rings = self.state.doorbell().subscribe();
-        let job = self.submit(place, what, true).await?;
+        let asked = Asked {
+            principal: probe,
+            ..self
+        };
+        let job = asked.submit(place, what, true).await?;
         let within = Prefer {
             wait: Some(self.state.config().api.request_timeout),
             ..Prefer::default()
         };
+        // The caller's own slot: the probes of one caller must not use up those of all.
         let (job, _) = watch::as_preferred(self.state, &self.principal.name, job, rings, within).await;
         match job.state {
             // A dry run counts the memories that it finds as `left`.
@@ -117,27 +123,27 @@ impl Asked<'_> {
 
     async fn submit(self, place: MemoryScope, what: What, dry_run: bool) -> Result<JobView, Problem> {
         let columns = match &what {
-            What::Query(_, how) => Columns::Awaited(self.state.config().compat.wait, how.mistyped),
-            What::Ids(_) | What::Subject(_) => Columns::Unasked,
+            What::Query(_, how, _) => Columns::Awaited(self.state.config().compat.wait, how.mistyped),
+            What::Ids(_) | What::Sent(..) | What::Subject(_) => Columns::Unasked,
         };
-        let job = self.job(place, what, dry_run)?;
-        Ok(self.put(job, columns).await?.job)
+        let (job, held) = self.job(place, what, dry_run)?;
+        Ok(self.put(job, held, columns).await?.job)
     }
 
     /// Accepts a job, or joins the unfinished job of the same request.
-    pub(super) async fn put(self, job: NewJob, columns: Columns<'_>) -> Result<Submitted, Problem> {
+    pub(super) async fn put(self, job: NewJob, held: Option<Held>, columns: Columns<'_>) -> Result<Submitted, Problem> {
         let within = self.state.config().api.request_timeout;
-        let submitted = timeout(within, submit(self.state, job, columns)).await;
+        let submitted = timeout(within, submit_sent(self.state, job, held, columns)).await;
         submitted.map_err(|_| Problem::usual(Kind::Slow))?
     }
 
-    /// Returns the job of a request. A refusal uses the system's field names.
-    pub(super) fn job(self, place: MemoryScope, what: What, dry_run: bool) -> Result<NewJob, Problem> {
+    /// Returns the job of a request, and the bytes of its body. A refusal uses the system's field names.
+    pub(super) fn job(self, place: MemoryScope, what: What, dry_run: bool) -> Result<(NewJob, Option<Held>), Problem> {
         let job = self.job_at(place, what, dry_run);
         job.map_err(|problem| advice::followable(problem, self.section, self.words).in_words(self.words))
     }
 
-    fn job_at(self, place: MemoryScope, what: What, dry_run: bool) -> Result<NewJob, Problem> {
+    fn job_at(self, place: MemoryScope, what: What, dry_run: bool) -> Result<(NewJob, Option<Held>), Problem> {
         let config = self.state.config();
         let reached = |target: &String| self.principal.reaches(target);
         if place.target.as_ref().is_some_and(|target| !reached(target)) {
@@ -161,20 +167,24 @@ impl Asked<'_> {
                 request::text(&placement::subject_field(field), value, longest)?;
             }
         }
-        let mut job = match what {
-            What::Ids(ids) => new_job::by_ids(config, self.principal, &options, ids)?,
-            What::Subject(subject) => new_job::by_subject(config, self.principal, &options, subject)?,
-            What::Query(filter, how) => NewJob {
-                per_second: how.per_second,
-                execution: how.execution,
-                ..new_job::by_query(config, self.principal, &options, |_| Ok(filter))?
-            },
+        let (mut job, held) = match what {
+            What::Ids(ids) => (new_job::by_ids(config, self.principal, &options, ids)?, None),
+            What::Sent(ids, held) => (new_job::by_ids(config, self.principal, &options, ids)?, Some(held)),
+            What::Subject(subject) => (new_job::by_subject(config, self.principal, &options, subject)?, None),
+            What::Query(filter, how, held) => {
+                let job = NewJob {
+                    per_second: how.per_second,
+                    execution: how.execution,
+                    ..new_job::by_query(config, self.principal, &options, |_| Ok(filter))?
+                };
+                (job, Some(held))
+            }
         };
         job.scope.route = self.route;
         // Other systems find nothing for a value that no column can hold, and report no error.
         job.execution.lenient = true;
         job.trace = headers::trace(self.headers);
-        Ok(job)
+        Ok((job, held))
     }
 
     pub(super) fn preference(self) -> Prefer {

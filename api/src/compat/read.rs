@@ -52,7 +52,7 @@ impl FromRequestParts<AppState> for Query {
 }
 
 impl Query {
-    fn read(query: &str) -> Result<Self, Problem> {
+    pub(super) fn read(query: &str) -> Result<Self, Problem> {
         query::utf8(query)?;
         let pairs = form_urlencoded::parse(query.as_bytes());
         Ok(Self(pairs.into_owned().collect()))

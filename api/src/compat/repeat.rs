@@ -27,10 +27,10 @@ impl Asked<'_> {
         if state.config().compat.on_timeout == OnTimeout::Accepted {
             return self.erase(place, what).await;
         }
-        let mut job = self.job(place, what, false)?;
+        let (mut job, held) = self.job(place, what, false)?;
         job.request = Some(request(state, &job).await?);
         let rings = state.doorbell().subscribe();
-        let Submitted { job, joined } = self.put(job, Columns::Unasked).await?;
+        let Submitted { job, joined } = self.put(job, held, Columns::Unasked).await?;
         let id = job.id;
         let outcome = self.outcome(job, rings).await;
         match outcome {

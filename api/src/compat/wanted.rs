@@ -6,15 +6,18 @@ use lethe_common::job::Subject;
 use lethe_common::ledger::ExecutionOptions;
 
 use crate::deletion::column_types::Says;
+use crate::http::limits::body_bytes::Held;
 
 /// The selection of a compatible deletion.
 pub(crate) enum What {
     /// The memories with these ids.
     Ids(Vec<String>),
+    /// The memories with these ids, from a body with these bytes of the budget.
+    Sent(Vec<String>, Held),
     /// All memories of a subject.
     Subject(Subject),
-    /// The memories that match a filter, and the options of the job.
-    Query(Filter, How),
+    /// The memories that match a filter, the options of the job, and the bytes of the body.
+    Query(Filter, Box<How>, Held),
 }
 
 /// The options of a deletion by query.

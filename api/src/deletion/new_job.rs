@@ -96,7 +96,7 @@ pub(crate) fn without_ids<'a>(
 ) -> Result<(NewJob, MappedTable<'a>), Problem> {
     let owner = principal.owner(options.owner.as_deref())?;
     let workspace = principal.workspace(options.workspace.as_deref())?;
-    let targets = principal.targets(config);
+    let targets = placement::reached(config, principal)?;
     let place = placement::for_ids(&targets, options.target.as_deref(), options.table.as_deref())?;
     placement::check_ids(place, [owner.is_some(), workspace.is_some(), options.kind.is_some()])?;
     let mut job = new(principal, options);
@@ -133,7 +133,7 @@ pub(crate) fn by_subject(
         workspace: principal.workspace(subject.workspace.as_deref())?,
         ..subject
     };
-    let targets = principal.targets(config);
+    let targets = placement::reached(config, principal)?;
     let places = placement::for_subject(&targets, options.target.as_deref(), options.table.as_deref())?;
     placement::check_subject(&places, &subject)?;
     let partitions = places

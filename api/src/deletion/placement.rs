@@ -3,13 +3,24 @@
 //! Only the configuration decides, and no store is queried. `targets` are the targets that the caller reaches. Other
 //! targets do not exist for it.
 
-use lethe_common::config::{Columns, Table, Target};
+use lethe_common::config::{Columns, Config, Table, Target};
 use lethe_common::job::{Field, Subject};
 
-use crate::http::problem::Problem;
+use crate::auth::Principal;
+use crate::http::problem::{Kind, Problem};
 
 /// A table of a target.
 pub(crate) type MappedTable<'a> = (&'a Target, &'a Table);
+
+/// Returns the targets that the caller reaches. Refuses a caller that reaches none of those in the configuration.
+pub(crate) fn reached<'a>(config: &'a Config, principal: &Principal) -> Result<Vec<&'a Target>, Problem> {
+    let targets = principal.targets(config);
+    if targets.is_empty() && !config.targets.is_empty() {
+        let detail = "your credentials cover no target of the configuration: use others";
+        return Err(Problem::new(Kind::Forbidden, detail));
+    }
+    Ok(targets)
+}
 
 /// Returns the one table that ids belong to.
 pub(crate) fn for_ids<'a>(

@@ -1,7 +1,7 @@
 //! The admission of all native, compatible and scheduled requests.
 //!
-//! The checks run in this order: column types, spellings of ids, number of unfinished jobs. After them only the ledger
-//! can refuse a job.
+//! The checks run in this order: column types, spellings of ids, number of unfinished jobs, in all and of the caller.
+//! After them only the ledger can refuse a job.
 
 use std::time::Duration;
 
@@ -12,6 +12,7 @@ use lethe_common::ledger::{Accepted, JobView, NewJob, Run, ScheduleRow};
 use super::accepted::just_accepted;
 use super::column_types::Says;
 use super::{column_types, spelling};
+use crate::http::limits::body_bytes::Held;
 use crate::http::problem::{Kind, Problem};
 use crate::state::AppState;
 
@@ -33,10 +34,21 @@ pub(crate) struct Submitted {
 }
 
 /// Accepts a job, or returns the job that the same request made before.
-pub(crate) async fn submit(state: &AppState, mut job: NewJob, columns: Columns<'_>) -> Result<Submitted, Problem> {
+pub(crate) async fn submit(state: &AppState, job: NewJob, columns: Columns<'_>) -> Result<Submitted, Problem> {
+    submit_sent(state, job, None, columns).await
+}
+
+/// Does the same with a job from a body. The job holds the bytes of the body, `held`, until it is in the ledger.
+pub(crate) async fn submit_sent(
+    state: &AppState,
+    mut job: NewJob,
+    held: Option<Held>,
+    columns: Columns<'_>,
+) -> Result<Submitted, Problem> {
     admit(state, &mut job, columns).await?;
     let view = just_accepted(&job, state.clock().now());
-    let accepted = state.ledger().accept(job).await?;
+    let bytes = held.as_ref().map_or(0, Held::bytes);
+    let accepted = state.ledger().accept_holding(job, bytes, held).await?;
     settle(state, accepted, view).await
 }
 
@@ -62,7 +74,8 @@ async fn admit(state: &AppState, job: &mut NewJob, columns: Columns<'_>) -> Resu
         Columns::Awaited(wait, says) => column_types::check_query(state, job, wait, says).await?,
     }
     spelling::fold(state, job).await?;
-    state.backlog().admit(state.ledger()).await
+    let caller = &job.scope.principal;
+    state.backlog().admit(state.ledger(), caller, job.ids()).await
 }
 
 /// Returns the job of an acceptance: the new one in `view`, or the earlier one of the same request.

@@ -1,5 +1,6 @@
-//! Reading bodies, with limits of size, of time, and of large bodies at a time.
+//! Reading bodies, with limits of size, of time, of large bodies at a time, and of bytes in memory.
 
+use std::ops::Deref;
 use std::time::Duration;
 
 use axum::body::{Body, BodyDataStream, Bytes, HttpBody as _};
@@ -10,6 +11,7 @@ use serde::de::DeserializeOwned;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::json;
+use super::limits::body_bytes::Held;
 use super::limits::places::OfCaller;
 use super::media_type::json_only;
 use super::object::Object;
@@ -18,6 +20,9 @@ use super::shape;
 
 /// The most bytes of a body that is no upload: a job of some hundred ids.
 const UPLOAD_FROM: usize = 64 << 10;
+
+/// The bytes that a parsed value takes beside its text.
+const VALUE: usize = Api::VALUE_BYTES;
 
 /// The least speed of a body, in bytes a second. Without it a byte now and then would hold a slot for ever.
 const LEAST: u64 = 1_024;
@@ -29,21 +34,42 @@ const LONGEST: Duration = Duration::from_hours(1);
 /// connection closes would not see the reason.
 const LINGER: (usize, Duration) = (16 << 20, Duration::from_secs(2));
 
-/// Reads a body that is a JSON object, unless `may` refuses the caller.
+/// A whole body, and its bytes of the budget.
+pub(crate) struct Buffered {
+    bytes: Vec<u8>,
+    held: Held,
+}
+
+impl Buffered {
+    /// Drops the text of a body that was parsed. Its values take as much memory, until the ledger has them.
+    pub(crate) fn parsed(self) -> Held {
+        self.held
+    }
+}
+
+impl Deref for Buffered {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+/// Reads a body that is a JSON object, unless `may` refuses the caller. Returns it with its bytes of the budget.
 pub(crate) async fn object<T: DeserializeOwned>(
     may: Result<(), impl Into<Problem>>,
     headers: &HeaderMap,
     body: Body,
     limits: &Api,
     places: &OfCaller<'_>,
-) -> Result<T, Problem> {
+) -> Result<(T, Held), Problem> {
     let mut incoming = Incoming::new(body, limits.max_body);
     let read = async {
         may.map_err(Into::into)?;
         json_only(headers, incoming.is_nothing())?;
         let bytes = incoming.whole(headers, places, limits).await?;
         let Object(asked) = json::read(&bytes)?;
-        Ok(asked)
+        Ok((asked, bytes.parsed()))
     };
     let read = read.await;
     incoming.settle(headers, read).await
@@ -109,7 +135,7 @@ impl Incoming {
         headers: &HeaderMap,
         places: &OfCaller<'_>,
         limits: &Api,
-    ) -> Result<Vec<u8>, Problem> {
+    ) -> Result<Buffered, Problem> {
         let within = limits.request_timeout;
         let announced: Option<u64> = headers
             .get(header::CONTENT_LENGTH)
@@ -118,8 +144,8 @@ impl Incoming {
             return Err(self.too_large());
         }
         let until = Instant::now() + within;
-        let announced = announced.map_or(0, |length| usize::try_from(length).unwrap_or(0));
-        let mut bytes = Vec::with_capacity(announced.min(UPLOAD_FROM));
+        // Grows with what arrives: a caller may announce more than it sends.
+        let (mut bytes, mut held) = (Vec::new(), places.body());
         let mut permit = None;
         while let Some(part) = timeout_at(until, self.next(within))
             .await
@@ -127,12 +153,13 @@ impl Incoming {
         {
             if bytes.len() + part.len() > UPLOAD_FROM && permit.is_none() {
                 permit = Some(places.upload()?);
-                bytes.reserve(announced.saturating_sub(bytes.len()));
             }
+            held.take(part.len()).await?;
             bytes.extend_from_slice(&part);
         }
-        shape::check(&bytes, limits.max_ids_per_request)?;
-        Ok(bytes)
+        let values = shape::check(&bytes, limits.max_ids_per_request)?;
+        held.take(values.saturating_mul(VALUE)).await?;
+        Ok(Buffered { bytes, held })
     }
 
     /// Returns `made`. If it is a refusal, this first reads and drops the rest of the body.

@@ -1,12 +1,16 @@
 //! Extractors for handlers, with our problems in place of axum's texts.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use axum::body::Body;
-use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
+use axum::extract::{FromRef, FromRequest, FromRequestParts, Path, Query, Request};
 use axum::http::request::Parts;
-use futures::StreamExt;
+use lethe_common::config::Config;
 use lethe_common::job::JobId;
 use serde::de::DeserializeOwned;
 
+use crate::http::body::Incoming;
 use crate::http::json;
 use crate::http::problem::{Kind, Problem};
 
@@ -62,18 +66,32 @@ impl<S: Send + Sync> FromRequestParts<S> for NamePath {
 // If a body or a query were ignored, `POST /v1/pause` with a target in it would pause everything.
 pub(crate) struct Nothing;
 
-impl<S: Send + Sync> FromRequest<S> for Nothing {
+/// The longest wait for the end of an empty body. It comes with the head, or right after it.
+const EMPTY: Duration = Duration::from_secs(5);
+
+impl<S: Send + Sync> FromRequest<S> for Nothing
+where
+    Arc<Config>: FromRef<S>,
+{
     type Rejection = Problem;
 
-    async fn from_request(request: Request<Body>, _state: &S) -> Result<Self, Problem> {
+    async fn from_request(request: Request<Body>, state: &S) -> Result<Self, Problem> {
         let refused = |what| Problem::new(Kind::Invalid, format!("send no {what}: it would be ignored"));
         if request.uri().query().is_some_and(|query| !query.is_empty()) {
             return Err(refused("query"));
         }
-        let mut body = request.into_body().into_data_stream();
-        match body.next().await {
-            Some(Ok(bytes)) if !bytes.is_empty() => Err(refused("body")),
-            _ => Ok(Self),
-        }
+        let within = Arc::<Config>::from_ref(state).api.request_timeout.min(EMPTY);
+        let (parts, body) = request.into_parts();
+        let mut incoming = Incoming::new(body, 0);
+        let nothing = loop {
+            match incoming.next(within).await {
+                // A part without bytes.
+                Ok(Some(_)) => {}
+                Ok(None) => break Ok(Self),
+                // A body that is late or breaks off was announced, so it is refused like one that arrives.
+                Err(_) => break Err(refused("body")),
+            }
+        };
+        incoming.settle(&parts.headers, nothing).await
     }
 }

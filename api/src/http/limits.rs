@@ -1,8 +1,11 @@
-//! The limits of shared resources: requests, large bodies, streams, unfinished jobs.
+//! The limits of shared resources: requests, bodies and their bytes, streams, unfinished jobs, time.
 
 pub(crate) mod backlog;
+pub(crate) mod body_bytes;
+mod callers;
 pub(crate) mod network;
 pub(crate) mod pace;
 pub(crate) mod places;
 pub(crate) mod remembered;
 pub(crate) mod shares;
+pub(crate) mod time;

@@ -14,8 +14,8 @@ const MEMBERS: usize = 1 << 17;
 /// The deepest nesting that `serde_json` reads.
 const DEEPEST: usize = 128;
 
-/// Refuses a body with more values than any request needs. A request has at most `ids` ids.
-pub(super) fn check(bytes: &[u8], ids: usize) -> Result<(), Problem> {
+/// Refuses a body with more values than any request needs, and returns their number. A request has at most `ids` ids.
+pub(super) fn check(bytes: &[u8], ids: usize) -> Result<usize, Problem> {
     let (mut containers, mut members, mut values, mut depth) = (0_usize, 0_usize, 0_usize, 0_usize);
     let mut bytes = bytes.iter();
     while let Some(byte) = bytes.next() {
@@ -40,7 +40,7 @@ pub(super) fn check(bytes: &[u8], ids: usize) -> Result<(), Problem> {
             "send fewer values: split this into several requests, or send ids as NDJSON",
         ));
     }
-    Ok(())
+    Ok(containers + members + values)
 }
 
 /// Skips to the end of a string.
@@ -70,6 +70,13 @@ mod tests {
         let ids = format!("[{}0]", "0,".repeat(MEMBERS + 101));
         assert!(check(ids.as_bytes(), 100).is_err());
         assert!(check(ids.as_bytes(), 101).is_ok());
+    }
+
+    #[test]
+    fn a_value_counts_once() {
+        for (body, values) in [("", 0), ("[]", 1), (r#"{"a": ["b", "c"], "d": "e"}"#, 6)] {
+            assert_eq!(check(body.as_bytes(), 0), Ok(values), "{body}");
+        }
     }
 
     #[test]

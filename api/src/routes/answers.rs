@@ -37,7 +37,7 @@ problems! {
         401 "No known credentials."
         403 "A scope is missing."
         422 "A parameter is wrong, or the route takes no query or no body."
-        429 "Too many requests in a second, or too many failed authentications in a minute."
+        429 "Too many requests in a second, bytes of bodies at a time, or failed authentications in a minute."
         500 "A fault of the service."
         503 "The ledger does not answer in time."
     }

@@ -2,6 +2,8 @@
 
 mod allowed;
 mod answer;
+mod body;
 pub(crate) mod create;
 pub(crate) mod list;
 pub(crate) mod revoke;
+pub(crate) mod rotate;

@@ -16,8 +16,8 @@ use crate::state::AppState;
 /// The longest time between two looks. Another process may store a schedule that is due earlier.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// The most schedules of one look. The next look finds the rest, and follows at once.
-const STEP: u32 = 50;
+/// The most schedules that are read together: each may name many ids.
+const PAGE: u32 = 50;
 
 /// Makes jobs of due schedules for ever.
 pub(crate) async fn run(state: &AppState) {
@@ -43,32 +43,44 @@ async fn look(state: &AppState) -> Result<Duration, LedgerError> {
     })
 }
 
-/// Makes jobs of due schedules, at most 50. Returns how many times were taken.
+/// Makes jobs of all due schedules, page by page. Returns how many times were taken.
+///
+/// Schedules that cannot fire stay due, and do not keep later ones from firing.
 ///
 /// # Errors
 ///
 /// The ledger cannot return the due schedules.
 pub async fn fire_due(state: &AppState) -> Result<usize, LedgerError> {
-    let mut taken = 0;
-    for due in state.ledger().due_schedules(STEP).await? {
-        let name = &due.schedule.name;
-        match fire(state, &due).await {
-            Ok(Run::Gone) => {}
-            Ok(run) => {
-                taken += 1;
-                tracing::info!(schedule = name, outcome = run.as_str(), "a schedule was due");
-            }
-            // The ledger did not answer, or too many jobs are unfinished. The schedule stays due.
-            Err(problem) => {
-                tracing::warn!(
-                    schedule = name,
-                    problem = problem.kind.code(),
-                    "a due schedule could not make its job yet"
-                );
+    let (mut taken, mut after) = (0, None);
+    loop {
+        let page = state.ledger().due_schedules(after.as_ref(), PAGE).await?;
+        for due in page.due {
+            let name = &due.schedule.name;
+            match fire(state, &due).await {
+                Ok(Run::Gone) => {}
+                Ok(run) => {
+                    taken += 1;
+                    tracing::info!(schedule = name, outcome = run.as_str(), "a schedule was due");
+                }
+                // The ledger did not answer, or too many jobs are unfinished. The schedule stays due.
+                Err(problem) => {
+                    tracing::warn!(
+                        schedule = name,
+                        problem = problem.kind.code(),
+                        "a due schedule could not make its job yet"
+                    );
+                    // No other schedule can make a job now either.
+                    if problem.kind == Kind::QueueFull {
+                        return Ok(taken);
+                    }
+                }
             }
         }
+        after = page.next;
+        if after.is_none() {
+            return Ok(taken);
+        }
     }
-    Ok(taken)
 }
 
 /// Takes the time of a schedule that is due.

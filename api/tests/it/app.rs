@@ -1,5 +1,6 @@
 //! An API over its own ledger, and requests to it.
 
+use std::io::Read as _;
 use std::sync::Arc;
 
 use axum::Router;
@@ -113,7 +114,14 @@ impl App {
             .expect("the router never fails");
         let (parts, body) = response.into_parts();
         let bytes = to_bytes(body, usize::MAX).await.expect("bodies end");
-        let text = String::from_utf8(bytes.to_vec()).expect("bodies are texts");
+        let mut text = String::new();
+        let is_compressed = parts.headers.contains_key("content-encoding");
+        if is_compressed {
+            let mut body = flate2::read::GzDecoder::new(&*bytes);
+            body.read_to_string(&mut text).expect("bodies are texts");
+        } else {
+            text.push_str(std::str::from_utf8(&bytes).expect("bodies are texts"));
+        }
         let body = serde_json::from_str(&text).unwrap_or_default();
         Answer {
             status: parts.status,

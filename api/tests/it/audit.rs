@@ -71,6 +71,7 @@ const ALL: &[(&str, Leaves)] = &[
     ("get /v1/keys", An("key.list")),
     ("post /v1/keys", An("key.create")),
     ("delete /v1/keys/{name}", An("key.revoke")),
+    ("post /v1/keys/{name}/rotate", An("key.rotate")),
     ("delete /v1/memories/", AJob),
     ("delete /v1/memories/{memory_id}/", AJob),
     ("post /v1/pause", An("pause")),

@@ -3,6 +3,7 @@
 mod bodies;
 mod cross_origin;
 mod opensearch;
+mod probes;
 mod repeating;
 mod shapes;
 mod systems;

@@ -69,6 +69,7 @@ async fn the_document_lists_these_operations() {
     get /v1/keys
     post /v1/keys
     delete /v1/keys/{name}
+    post /v1/keys/{name}/rotate
     delete /v1/memories/
     delete /v1/memories/{memory_id}/
     post /v1/pause

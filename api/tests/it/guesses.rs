@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use axum::body::Body;
 use axum::extract::ConnectInfo;
+use futures::FutureExt as _;
 use lethe_common::config::{Bounds, KeyHash};
 use lethe_common::ledger::KeyRecord;
 
@@ -90,6 +91,21 @@ async fn many_keys_of_the_ledger_from_one_address_are_no_guesses() {
     for n in 0..12 {
         assert_eq!(from(&app, "10.0.0.1:1", "", &format!("key-{n}")).await.status, 200);
     }
+}
+
+#[tokio::test]
+async fn a_caller_that_leaves_before_its_answer_has_guessed_nothing() {
+    let app = App::with(&few("")).await;
+    app.ledger
+        .add_key(&record("late"), &crate::app::tester())
+        .await
+        .expect("the ledger answers");
+    for n in 0..9 {
+        // Each request asks the ledger, and its caller leaves.
+        let left = from(&app, "10.0.0.1:1", "", "late").now_or_never();
+        assert!(left.is_none(), "{n}: {left:?}");
+    }
+    assert_eq!(from(&app, "10.0.0.1:1", "", "late").await.status, 200);
 }
 
 #[tokio::test]

@@ -1,6 +1,12 @@
 //! Making, listing and revoking API keys, and the rights of bound and expired keys.
 
+mod rotation;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use axum::body::Body;
+use futures::{StreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
 use lethe_common::clock::Clock;
 use lethe_common::config::{Bounds, KeyHash};
@@ -57,6 +63,7 @@ async fn a_key_is_made_shown_once_and_taken_away() {
           "expires_at": "…",
           "last_used_at": null,
           "name": "nightly",
+          "previous_secret_ends_at": null,
           "scopes": [
             "jobs:read",
             "memories:delete"
@@ -107,7 +114,12 @@ async fn keys_are_listed_page_by_page() {
     );
     let page = app.get("root", "/v1/keys?limit=2&after=b").await.body;
     assert_eq!((&page["keys"][0]["name"], &page["next"]), (&json!("c"), &json!(null)));
-    for (query, field) in [("limit=0", "`limit`"), ("after=%00", "`after`"), ("name=a", "`name`")] {
+    for (query, field) in [
+        ("limit=0", "`limit`"),
+        ("after=%00", "`after`"),
+        ("after=", "`after`"),
+        ("name=a", "`name`"),
+    ] {
         app.get("root", &format!("/v1/keys?{query}"))
             .await
             .refused(422, "invalid", field);
@@ -169,6 +181,28 @@ async fn a_key_that_makes_no_sense_is_refused() {
 }
 
 #[tokio::test]
+async fn the_body_of_a_refused_key_is_read_to_its_end() {
+    let app = App::new().await;
+    for (who, path, status) in [
+        ("root", "/v1/keys", 415),
+        ("root", "/v1/keys/k/rotate", 415),
+        ("eraser", "/v1/keys", 403),
+    ] {
+        let read = Arc::new(AtomicUsize::new(0));
+        let counter = Arc::clone(&read);
+        let parts = stream::iter(0..4).map(move |_| {
+            counter.fetch_add(1, Ordering::Relaxed);
+            std::io::Result::Ok("x".repeat(1_000))
+        });
+        let request = request(who, "POST", path).body(Body::from_stream(parts));
+        let answer = app.send(request.expect("a request")).await;
+        assert_eq!(answer.status, status, "{}", answer.text);
+        // A caller that still sends when the connection closes does not see the reason.
+        assert_eq!(read.load(Ordering::Relaxed), 4, "{who}: {path}");
+    }
+}
+
+#[tokio::test]
 async fn only_an_administrator_who_is_bound_to_nothing_makes_keys() {
     let bound = ["user = \"ana\"", "workspaces = [\"w\"]", "targets = [\"main\"]"];
     let keys = bound.iter().enumerate().map(|(n, bound)| {
@@ -180,6 +214,7 @@ async fn only_an_administrator_who_is_bound_to_nothing_makes_keys() {
     for who in ["bound-0", "bound-1", "bound-2", "operator", "eraser"] {
         for answer in [
             app.send_json(who, "POST", "/v1/keys", &body).await,
+            app.post(who, "/v1/keys/k/rotate").await,
             app.get(who, "/v1/keys").await,
             delete(&app, who, "k").await,
         ] {

@@ -1,9 +1,17 @@
 //! Limits: too much at once, too slow, or without the ledger.
 
+use std::io;
+use std::sync::Arc;
+
 use axum::body::Body;
 use axum::http::header;
 use futures::{StreamExt, stream};
+use lethe_api::{AppState, router};
+use lethe_common::clock::Clock;
+use lethe_common::ledger::{Ledger, LedgerOptions};
+use lethe_common::metrics::Metrics;
 use serde_json::json;
+use tokio::net::TcpListener;
 
 use crate::app::{App, MAIN, request};
 
@@ -27,6 +35,63 @@ async fn a_body_that_does_not_arrive_in_time_is_refused() {
         let never = stream::iter([Ok::<_, std::io::Error>("\"a\"".to_owned())]).chain(stream::pending());
         let answer = app.create_raw("eraser", kind, &[], Body::from_stream(never)).await;
         answer.refused(408, "timeout", "faster");
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_is_announced_where_none_belongs_is_not_waited_for() {
+    let app = App::with(&format!("api.request_timeout = \"1s\"\n{MAIN}")).await;
+    let silent = Body::from_stream(stream::pending::<io::Result<String>>());
+    let broken = Body::from_stream(stream::iter([io::Result::<String>::Err(io::Error::other("gone"))]));
+    let empty = Body::from_stream(stream::iter([io::Result::Ok(String::new())]));
+    let late = Body::from_stream(stream::iter([
+        io::Result::Ok(""),
+        io::Result::Ok("{\"target\": \"main\"}"),
+    ]));
+    for (path, body, is_refused) in [
+        ("/v1/resume", empty, false),
+        ("/v1/schedules/x/preview", silent, true),
+        ("/v1/pause", broken, true),
+        ("/v1/pause", late, true),
+    ] {
+        // With this header the rest of a refused body is not waited for either.
+        let request = request("root", "POST", path).header("expect", "100-continue");
+        let answer = app.send(request.body(body).expect("a request")).await;
+        if is_refused {
+            answer.refused(422, "invalid", "send no body");
+        } else {
+            assert_eq!(answer.status, 200, "{}", answer.text);
+        }
+    }
+    assert!(!app.ledger.pauses().await.expect("the ledger answers").all);
+}
+
+#[tokio::test]
+async fn a_ledger_that_never_answers_is_not_waited_for() {
+    let mut app = App::with(&format!("api.request_timeout = \"200ms\"\n{MAIN}")).await;
+    // It accepts connections, and says nothing.
+    let silent = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let url = format!("postgres://lethe@{}/lethe", silent.local_addr().expect("an address"));
+    let ledger = Ledger::open(LedgerOptions {
+        url: url.into(),
+        ..LedgerOptions::from(&*app.config)
+    });
+    app.router = router(AppState::new(
+        Arc::clone(&app.config),
+        ledger.expect("a URL of PostgreSQL"),
+        app.doorbell.clone(),
+        Metrics::install(&app.config),
+        Clock::system(),
+    ));
+    for answer in [
+        app.post("root", "/v1/schedules/x/preview").await,
+        app.upload("", &[], "\"a\"\n").await,
+        app.create("eraser", &json!({"select": {"ids": ["a"]}})).await,
+        app.get("reader", "/v1/jobs/00000000-0000-7000-8000-000000000000/events")
+            .await,
+        app.get("reader", "/v1/jobs").await,
+    ] {
+        answer.refused(503, "slow", "again");
     }
 }
 

@@ -4,6 +4,7 @@
 mod accepting;
 mod app;
 mod audit;
+mod bounds;
 mod browsers;
 mod callers;
 mod compat;

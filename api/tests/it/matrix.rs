@@ -234,6 +234,8 @@ async fn operating_is_for_those_whose_credentials_cover_it() {
         let key = json!({"name": "made", "scopes": ["jobs:read"]});
         matrix.case(&caller, "POST", "/v1/keys", &key, keys(201)).await;
         matrix.case(&caller, "GET", "/v1/keys", &json!(null), keys(200)).await;
+        let rotate = "/v1/keys/made/rotate";
+        matrix.case(&caller, "POST", rotate, &json!({}), keys(200)).await;
         matrix
             .case(&caller, "DELETE", "/v1/keys/made", &json!(null), keys(204))
             .await;

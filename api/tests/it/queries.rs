@@ -181,10 +181,10 @@ async fn what_is_not_understood_to_its_last_word_is_refused_by_its_place() {
         (json!({"exists": {"field": "size"}}), at(".exists`: write a string")),
         (
             json!({"eq": {"size": 1, "user_id": SECRET}}),
-            at(".eq`: write an object of one field; several go into an `and`"),
+            at(".eq`: write an object with one field; combine several with `and`"),
         ),
-        (json!({"eq": {}}), at(".eq`: write an object of one field")),
-        (json!({"eq": [SECRET]}), at(".eq`: write an object of one field")),
+        (json!({"eq": {}}), at(".eq`: write an object with one field")),
+        (json!({"eq": [SECRET]}), at(".eq`: write an object with one field")),
         (
             json!({"eq": {"user_id": null}}),
             at(".eq.user_id`: write a text, a number of 64 bits, true or false"),
@@ -227,14 +227,21 @@ async fn what_is_not_understood_to_its_last_word_is_refused_by_its_place() {
             json!({"range": {"size": {"gt": 1, "lt": SECRET}}}),
             at(".range.size`: write bounds that are all numbers, or all texts"),
         ),
-        (json!({"range": {"size": {"gt": true}}}), at(".range.size`: the bounds")),
+        (
+            json!({"range": {"size": {"gt": true}}}),
+            at(".range.size`: write bounds"),
+        ),
         (
             json!({"prefix": {"user_id": 7}}),
             at(".prefix.user_id`: write a string"),
         ),
         (
             json!({"contains": {"user_id": ""}}),
-            at(".contains.user_id`: give at least one character"),
+            at(".contains.user_id`: write at least one character"),
+        ),
+        (
+            json!({"not": {"range": {"user_id": {"gte": "a\0"}}}}),
+            at(".not.range.user_id`: leave the character U+0000 out"),
         ),
         (
             json!({"exists": format!("topics{}", ".x".repeat(20))}),
@@ -297,7 +304,7 @@ async fn a_name_that_comes_twice_and_what_nests_beyond_reading_are_refused() {
         ),
         (
             r#"{"eq": {"size": 1, "size": 2}}"#,
-            "`select.query.eq`: write an object of one field",
+            "`select.query.eq`: write an object with one field",
         ),
         (
             r#"{"range": {"size": {"gt": 1, "gt": 2}}}"#,

@@ -1,8 +1,12 @@
 //! Bad input: each request is refused with the field's place and without its value, and nothing is written.
 
+use std::collections::BTreeSet;
+
+use lethe_common::config::{Bounds, KeyHash};
+use lethe_common::ledger::KeyRecord;
 use serde_json::{Value, json};
 
-use crate::app::{App, MAIN};
+use crate::app::{App, MAIN, key};
 
 /// A value that must not come back in any answer.
 const SECRET: &str = "s3cret";
@@ -284,6 +288,41 @@ async fn a_place_has_to_be_named_where_there_are_several() {
         .create("root", &json!({"select": {"subject": {"user_id": "a"}}}))
         .await;
     answer.refused(422, "invalid", "no memories are configured");
+}
+
+#[tokio::test]
+async fn credentials_that_cover_no_target_are_told_so() {
+    let app = App::with(MANY).await;
+    // The configuration had the target of this key before.
+    let record = KeyRecord {
+        name: "former".to_owned(),
+        sha256: KeyHash::of(&key("former")).to_string(),
+        scopes: ["memories:delete:any", "subjects:erase", "jobs:read"]
+            .map(str::to_owned)
+            .to_vec(),
+        bounds: Bounds {
+            targets: Some(BTreeSet::from(["former".to_owned()])),
+            ..Bounds::default()
+        },
+        expires_at: None,
+    };
+    app.ledger
+        .add_key(&record, &crate::app::tester())
+        .await
+        .expect("the ledger answers");
+    for select in [json!({"ids": ["a"]}), json!({"subject": {"user_id": "a"}})] {
+        for body in [
+            json!({"select": select}),
+            json!({"select": select, "target": "rows", "table": "free"}),
+        ] {
+            let answer = app.create("former", &body).await;
+            answer.refused(403, "forbidden", "your credentials cover no target");
+        }
+    }
+    app.get("former", "/v1/jobs?target=rows")
+        .await
+        .refused(403, "forbidden", "your credentials cover no target");
+    assert_eq!(app.count().await, 0);
 }
 
 #[tokio::test]

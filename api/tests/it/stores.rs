@@ -108,7 +108,8 @@ impl Worker {
         }
     }
 
-    async fn carry_out(&mut self, app: &App, mut lease: Lease) {
+    /// Does the work of a lease, and its read-back.
+    pub(crate) async fn carry_out(&mut self, app: &App, mut lease: Lease) {
         loop {
             let delta = match (lease.kind, &lease.work) {
                 (Kind::Plan, _) => self.plan(&lease),

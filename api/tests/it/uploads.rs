@@ -127,7 +127,7 @@ async fn a_sender_that_breaks_off_leaves_nothing() {
     let app = App::with(&format!("worker.batch = 1\n{MAIN}")).await;
     let parts = [Ok("\"a\"\n\"b\"\n".to_owned()), Err(io::Error::other("gone"))];
     let answer = app.upload("", &[], Body::from_stream(stream::iter(parts))).await;
-    answer.refused(400, "malformed", "broke off");
+    answer.refused(400, "malformed", "ended too early");
     assert_eq!(app.count().await, 0);
     assert!(claim(&app).await.is_empty());
 }
@@ -164,7 +164,7 @@ async fn a_caller_has_no_more_uploads_than_are_left_for_others() {
         second_begins.await.expect("the second upload begins");
         app.upload("", &[], "\"a\"\n")
             .await
-            .refused(429, "too-many-uploads", "left for others");
+            .refused(429, "too-many-uploads", "as many slots as are free");
         let request = request("root", "POST", "/v1/jobs").header("content-type", "application/x-ndjson");
         app.send(request.body("\"a\"\n".into()).expect("a request")).await.job();
     };

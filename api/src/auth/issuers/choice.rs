@@ -1,5 +1,6 @@
 //! The choice of a token's issuer, and the principal that a valid token stands for.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::join_all;
@@ -21,7 +22,7 @@ const DIGITS: usize = 16;
 
 /// The issuers of accepted tokens.
 pub(in crate::auth) struct Issuers {
-    list: Vec<Issuer>,
+    list: Vec<Arc<Issuer>>,
     /// The longest name of a person, in characters.
     longest: usize,
     fingerprints: Fingerprints,
@@ -43,7 +44,7 @@ fn is_access_token(typ: &str) -> bool {
 impl Issuers {
     pub(in crate::auth) fn new(config: &Config, fingerprints: Fingerprints) -> Self {
         Self {
-            list: config.auth.jwts.iter().map(Issuer::new).collect(),
+            list: config.auth.jwts.iter().map(Issuer::new).map(Arc::new).collect(),
             longest: config.api.max_id_length,
             fingerprints,
         }
@@ -98,14 +99,14 @@ impl Issuers {
     }
 
     /// Returns the issuer that a token names. The signature is not verified yet.
-    fn of(&self, presented: &str) -> Result<&Issuer, AuthFailure> {
+    fn of(&self, presented: &str) -> Result<&Arc<Issuer>, AuthFailure> {
         if let [only] = self.list.as_slice() {
             return Ok(only);
         }
         let said = dangerous::insecure_decode::<Said>(presented).map_err(|_| AuthFailure::TokenMalformed)?;
         let said = said.claims.iss.as_ref().and_then(Value::as_str);
         let said = said.ok_or(AuthFailure::TokenIssuer)?;
-        let named = |issuer: &&Issuer| issuer.jwt().issuer.as_deref() == Some(said);
+        let named = |issuer: &&Arc<Issuer>| issuer.jwt().issuer.as_deref() == Some(said);
         self.list.iter().find(named).ok_or(AuthFailure::TokenIssuer)
     }
 }

@@ -8,7 +8,7 @@ use jsonwebtoken::errors::{Error, ErrorKind};
 use jsonwebtoken::{Header, Validation, decode};
 use lethe_common::config::Jwt;
 use lethe_common::metrics::AuthFailure;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use super::algorithm::algorithm;
 use super::fetch;
@@ -27,7 +27,7 @@ pub(super) struct Issuer {
     jwt: Jwt,
     keys: RwLock<Arc<Keys>>,
     // Locked during a read, so that one request reads for all.
-    last: Mutex<Option<Reading>>,
+    last: Arc<Mutex<Option<Reading>>>,
 }
 
 /// The last read of the published keys, successful or not.
@@ -50,7 +50,7 @@ impl Issuer {
         Self {
             jwt: jwt.clone(),
             keys: RwLock::new(Arc::new(keys.unwrap_or_default())),
-            last: Mutex::default(),
+            last: Arc::default(),
         }
     }
 
@@ -67,7 +67,12 @@ impl Issuer {
     }
 
     /// Returns the claims of a token that this issuer signed for this service, if it is valid at `now`.
-    pub(super) async fn claims(&self, presented: &str, header: &Header, now: Timestamp) -> Result<Claims, Unproven> {
+    pub(super) async fn claims(
+        self: &Arc<Self>,
+        presented: &str,
+        header: &Header,
+        now: Timestamp,
+    ) -> Result<Claims, Unproven> {
         let jwt = &self.jwt;
         if !jwt.algorithms.iter().any(|allowed| algorithm(*allowed) == header.alg) {
             return Err(AuthFailure::TokenAlgorithm.into());
@@ -106,11 +111,24 @@ impl Issuer {
 
     /// Reads the published keys, unless the last read is younger than `within`. Returns whether the last read
     /// succeeded.
-    pub(super) async fn read(&self, within: Duration) -> bool {
-        let mut last = self.last.lock().await;
+    ///
+    /// # Cancel safety
+    ///
+    /// A read that has begun goes on without its caller. Otherwise callers that leave at once could cause reads without
+    /// limit, or keep a new key from ever being read.
+    pub(super) async fn read(self: &Arc<Self>, within: Duration) -> bool {
+        let last = Arc::clone(&self.last).lock_owned().await;
         if let Some(reading) = last.filter(|reading| reading.at.elapsed() < within) {
             return reading.succeeded;
         }
+        let issuer = Arc::clone(self);
+        tokio::spawn(async move { issuer.fetch(last).await })
+            .await
+            .unwrap_or(false)
+    }
+
+    /// Reads the published keys, and notes the read in `last`. Returns whether it succeeded.
+    async fn fetch(&self, mut last: OwnedMutexGuard<Option<Reading>>) -> bool {
         let mut succeeded = false;
         match fetch::published(&self.jwt).await {
             Ok(text) => {

@@ -68,7 +68,7 @@ pub(crate) async fn delete_batch(
     body: Body,
 ) -> Result<Response, Problem> {
     query.only(&ACCOUNT)?;
-    let batch = body::object(
+    let (batch, held) = body::object(
         principal.require_erasing(),
         &headers,
         body,
@@ -86,7 +86,7 @@ pub(crate) async fn delete_batch(
         words: &[("select.ids", "memories")],
     };
     let place = place(&state);
-    match asked.erase(place, What::Ids(ids)).await? {
+    match asked.erase(place, What::Sent(ids, held)).await? {
         Erasure::Done(done) => {
             let message = format!(
                 "Successfully deleted {} memories",

@@ -104,10 +104,6 @@ pub(super) fn owner(principal: &Principal) -> Result<Option<String>, Problem> {
 /// container.
 // The API never queries a store. A dry run by a principal without an owner searches instead.
 async fn strangers(asked: Asked<'_>, place: MemoryScope, id: String) -> Result<bool, Problem> {
-    let nobody = Principal::new("lethe:probe", [Scope::MemoriesDeleteAny], Bounds::default());
-    let asked = Asked {
-        principal: &nobody,
-        ..asked
-    };
-    asked.finds(place, What::Ids(vec![id])).await
+    let probe = Principal::new("lethe:probe", [Scope::MemoriesDeleteAny], Bounds::default());
+    asked.finds(&probe, place, What::Ids(vec![id])).await
 }

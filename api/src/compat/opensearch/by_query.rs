@@ -23,6 +23,7 @@ use crate::compat::outcome::Erasure;
 use crate::compat::read::{Caller, InPath, Query};
 use crate::compat::wanted::{How, MemoryScope, What};
 use crate::http::body::Incoming;
+use crate::http::limits::body_bytes::Held;
 use crate::http::media_type::json_only;
 use crate::http::problem::{Problem, Whole};
 use crate::state::AppState;
@@ -174,9 +175,9 @@ async fn delete(
     let owner = owner(asked.principal)?;
     let mut incoming = Incoming::new(body, state.config().api.max_body);
     let read = read(asked, &mut incoming, &parameters, there, container, validation).await;
-    let (there, filter, how) = incoming.settle(headers, read).await?;
+    let (there, filter, how, held) = incoming.settle(headers, read).await?;
     let place = MemoryScope { owner, ..at(&there) };
-    let what = What::Query(filter, how);
+    let what = What::Query(filter, Box::new(how), held);
     let mut response = if parameters.wait_for_completion {
         to_the_end(asked, place, what, validation).await?
     } else {
@@ -217,7 +218,8 @@ fn opaque_id(headers: &HeaderMap) -> Option<String> {
     (!id.is_empty() && id.len() <= MAX_OPAQUE_ID).then(|| id.to_owned())
 }
 
-/// Reads the selection and its options. As in OpenSearch, an invalid request is refused before its index is looked up.
+/// Reads the selection and its options, and returns them with the bytes of the body. As in OpenSearch, an invalid
+/// request is refused before its index is looked up.
 async fn read<'a>(
     asked: Asked<'_>,
     incoming: &mut Incoming,
@@ -225,7 +227,7 @@ async fn read<'a>(
     there: Result<MappedContainer<'a>, Problem>,
     container: &str,
     validation: Validation,
-) -> Result<(MappedContainer<'a>, Filter, How), Problem> {
+) -> Result<(MappedContainer<'a>, Filter, How, Held), Problem> {
     let (state, headers) = (asked.state, asked.headers);
     asked.principal.require_erasing()?;
     json_only(headers, incoming.is_nothing())?;
@@ -236,5 +238,5 @@ async fn read<'a>(
     let how = parameters.how(&body, opaque_id(headers))?;
     let there = there?;
     let filter = dsl::read(&body.query, there.table, container, state.clock().now())?;
-    Ok((there, filter, how))
+    Ok((there, filter, how, bytes.parsed()))
 }

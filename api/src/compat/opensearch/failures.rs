@@ -3,7 +3,7 @@
 use axum::http::StatusCode;
 use lethe_common::error_code::{ErrorCode, StoredCode};
 use lethe_common::job::StoreKind;
-use lethe_common::ledger::{ItemRow, JobView};
+use lethe_common::ledger::{ItemCursor, ItemRow, JobView};
 use lethe_common::state::State;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -139,7 +139,8 @@ async fn items(state: &AppState, job: &JobView, outcome: &str) -> Result<Vec<Ite
     // The SQL store decides, if the job has one.
     let rows = job.stores.iter().any(|counts| counts.store == StoreKind::Sql);
     let decides = if rows { StoreKind::Sql } else { StoreKind::Vector };
-    let items = state.ledger().items(job.id, outcome, ("", "", ""), MOST).await?;
+    let first = ItemCursor::default();
+    let items = state.ledger().items(job.id, outcome, first, MOST).await?;
     let (mut deciding, others): (Vec<_>, Vec<_>) = items.into_iter().partition(|item| item.store == decides.as_str());
     if outcome != "conflicted" {
         let known: std::collections::HashSet<String> = deciding.iter().map(|item| item.id.clone()).collect();

@@ -6,4 +6,5 @@ pub(super) mod many;
 mod matching;
 pub(super) mod one;
 pub(super) mod rethrottle;
+mod search;
 mod seen;

@@ -83,7 +83,8 @@ pub(super) fn flag(query: &Query, name: &str, usual: bool) -> Result<bool, Probl
     }
 }
 
-/// Returns a parameter that is a duration, such as `30s`. `0` and `-1` count as absent.
+/// Returns a parameter that is a duration, such as `30s` or `0`. `-1`, no time limit in OpenSearch, counts as absent.
+// OpenSearch's `TimeValue.parseTimeValue` takes these two without a unit.
 pub(super) fn time(query: &Query, name: &str) -> Result<Option<Duration>, Problem> {
     let Some(text) = query.one(name)? else { return Ok(None) };
     let wrong = || {
@@ -93,8 +94,10 @@ pub(super) fn time(query: &Query, name: &str) -> Result<Option<Duration>, Proble
         );
         illegal(&text)
     };
-    if text == "0" || text == "-1" {
-        return Ok(None);
+    match text {
+        "0" => return Ok(Some(Duration::ZERO)),
+        "-1" => return Ok(None),
+        _ => {}
     }
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     let (number, unit) = text.split_at_checked(digits).ok_or_else(wrong)?;
@@ -142,4 +145,34 @@ pub(super) fn int(query: &Query, name: &str) -> Result<Option<i32>, Problem> {
 
 pub(super) fn illegal(text: &str) -> Problem {
     Problem::new(Kind::Malformed, text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn zero_is_no_wait_and_minus_one_is_the_usual_one() {
+        let given = |query: &str| time(&Query::read(query).unwrap(), "timeout").unwrap();
+        for (query, expected) in [
+            ("", None),
+            ("timeout=-1", None),
+            ("timeout=0", Some(Duration::ZERO)),
+            ("timeout=0s", Some(Duration::ZERO)),
+            ("timeout=300ms", Some(Duration::from_millis(300))),
+            ("timeout=2m", Some(Duration::from_mins(2))),
+        ] {
+            assert_eq!(given(query), expected, "{query}");
+        }
+        for wrong in [
+            "timeout=",
+            "timeout=1",
+            "timeout=-2",
+            "timeout=-1s",
+            "timeout=00",
+            "timeout=s",
+        ] {
+            assert!(time(&Query::read(wrong).unwrap(), "timeout").is_err(), "{wrong}");
+        }
+    }
 }

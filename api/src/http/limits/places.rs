@@ -1,14 +1,18 @@
-//! Slots for large bodies, and for callers that watch a job. Both hold memory or a connection for long.
+//! Slots for large bodies and for callers that watch a job, and the byte budget of bodies.
 
 use std::sync::Arc;
 
+use lethe_common::config::Api;
+
+use super::body_bytes::{BodyBytes, Held};
 use super::shares::{Full, Share, Shares};
 use crate::http::problem::{Kind, Problem};
 
-/// The slots of one process.
+/// The slots of one process, and its byte budget.
 pub(crate) struct Places {
     uploads: Arc<Shares<Arc<str>>>,
     streams: Arc<Shares<Arc<str>>>,
+    bytes: BodyBytes,
 }
 
 /// The slots that one caller may take.
@@ -22,11 +26,12 @@ pub(crate) struct OfCaller<'a> {
 pub(crate) type CallerSlot = Share<Arc<str>>;
 
 impl Places {
-    /// Returns the given number of slots of each kind.
-    pub(crate) fn new(uploads: usize, streams: usize) -> Self {
+    /// Returns as many slots and bytes as the configuration allows.
+    pub(crate) fn new(limits: &Api) -> Self {
         Self {
-            uploads: Shares::new(uploads),
-            streams: Shares::new(streams),
+            uploads: Shares::new(limits.max_uploads),
+            streams: Shares::new(limits.max_streams),
+            bytes: BodyBytes::new(limits.max_body_bytes_in_flight, limits.request_timeout),
         }
     }
 
@@ -40,6 +45,11 @@ impl Places {
 }
 
 impl OfCaller<'_> {
+    /// Returns a share of the byte budget, without bytes.
+    pub(crate) fn body(&self) -> Held {
+        self.places.bytes.of(Arc::clone(&self.caller))
+    }
+
     /// Takes a slot for a large body.
     pub(crate) fn upload(&self) -> Result<CallerSlot, Problem> {
         let refused = |full| {

@@ -21,12 +21,13 @@ struct Taken<K> {
     by: HashMap<K, usize>,
 }
 
-/// A slot, held until it is dropped.
+/// The slots of a holder, held until this is dropped.
 #[derive(Debug)]
 pub(crate) struct Share<K: Eq + Hash> {
     shares: Arc<Shares<K>>,
     /// The holder; `None`: one that may take all slots.
     holder: Option<K>,
+    slots: usize,
 }
 
 /// The reason why no slot is available.
@@ -52,24 +53,68 @@ impl<K: Clone + Eq + Hash> Shares<K> {
 
     /// Takes a slot for `holder`, or for one that may take all slots.
     pub(crate) fn take(self: &Arc<Self>, holder: Option<K>) -> Result<Share<K>, Full> {
-        let mut taken = self.lock();
-        let free = self.all.saturating_sub(taken.all);
-        if free == 0 {
-            return Err(Full::All);
-        }
-        if let Some(holder) = &holder {
-            let held = taken.by.entry(holder.clone()).or_default();
-            if *held >= free {
-                return Err(Full::Holder);
-            }
-            *held += 1;
-        }
-        taken.all += 1;
-        drop(taken);
-        Ok(Share {
+        let mut share = self.none(holder);
+        share.add(1)?;
+        Ok(share)
+    }
+
+    /// Returns a share without slots. Slots can be added to it.
+    pub(crate) fn none(self: &Arc<Self>, holder: Option<K>) -> Share<K> {
+        Share {
             shares: Arc::clone(self),
             holder,
-        })
+            slots: 0,
+        }
+    }
+}
+
+impl<K: Clone + Eq + Hash> Share<K> {
+    /// Takes `n` more slots, or none of them. The holder gets as many as it would get one by one.
+    pub(crate) fn add(&mut self, n: usize) -> Result<(), Full> {
+        if n == 0 {
+            return Ok(());
+        }
+        let mut taken = self.shares.lock();
+        let free = self.shares.all.saturating_sub(taken.all);
+        if free < n {
+            return Err(Full::All);
+        }
+        if let Some(holder) = &self.holder {
+            let held = taken.by.get(holder).copied().unwrap_or(0) + n;
+            // Before the last of them, the holder has one less, and `n - 1` fewer are free.
+            if held > free - (n - 1) {
+                return Err(Full::Holder);
+            }
+            taken.by.insert(holder.clone(), held);
+        }
+        taken.all += n;
+        drop(taken);
+        self.slots += n;
+        Ok(())
+    }
+}
+
+impl<K: Eq + Hash> Share<K> {
+    /// Returns the number of slots.
+    pub(crate) fn slots(&self) -> usize {
+        self.slots
+    }
+
+    /// Gives all slots back.
+    pub(crate) fn clear(&mut self) {
+        let slots = std::mem::take(&mut self.slots);
+        if slots == 0 {
+            return;
+        }
+        let mut taken = self.shares.lock();
+        taken.all -= slots;
+        let Some(holder) = &self.holder else { return };
+        if let Some(held) = taken.by.get_mut(holder) {
+            *held -= slots;
+            if *held == 0 {
+                taken.by.remove(holder);
+            }
+        }
     }
 }
 
@@ -82,15 +127,7 @@ impl<K> Shares<K> {
 
 impl<K: Eq + Hash> Drop for Share<K> {
     fn drop(&mut self) {
-        let mut taken = self.shares.lock();
-        taken.all -= 1;
-        let Some(holder) = &self.holder else { return };
-        if let Some(held) = taken.by.get_mut(holder) {
-            *held -= 1;
-            if *held == 0 {
-                taken.by.remove(holder);
-            }
-        }
+        self.clear();
     }
 }
 
@@ -143,5 +180,33 @@ mod tests {
     fn who_may_have_all_gets_all() {
         let shares = Shares::new(4);
         assert_eq!(all_of(&shares, None).len(), 4);
+    }
+
+    #[test]
+    fn many_slots_at_once_are_as_many_as_one_by_one() {
+        for most in 0..=12 {
+            let (shares, others) = (Shares::new(10), 3);
+            let _others: Vec<_> = (0..others).map(|n| shares.take(Some(100 + n)).unwrap()).collect();
+            let mut share = shares.none(Some(1));
+            // Of seven free slots, one holder gets four.
+            assert_eq!(share.add(most).is_ok(), most <= 4, "{most}");
+            assert_eq!(share.slots(), if most <= 4 { most } else { 0 });
+        }
+    }
+
+    #[test]
+    fn slots_that_are_refused_or_given_back_are_free() {
+        let shares = Shares::new(10);
+        let mut share = shares.none(Some(1));
+        assert_eq!(share.add(11), Err(Full::All));
+        assert_eq!(share.add(6), Err(Full::Holder));
+        assert!(shares.lock().by.is_empty(), "a refusal keeps no holder");
+        assert_eq!(share.add(3), Ok(()));
+        assert_eq!(share.add(2), Ok(()));
+        assert_eq!(share.add(1), Err(Full::Holder));
+        share.clear();
+        assert_eq!((share.slots(), shares.lock().all), (0, 0));
+        assert!(shares.lock().by.is_empty());
+        assert_eq!(share.add(5), Ok(()));
     }
 }

@@ -33,6 +33,9 @@ pub(crate) enum Kind {
     TooManyRequests,
     TooManyUploads,
     TooManyStreams,
+    TooManyBytes,
+    TooManyJobs,
+    TooManyIds,
     TooManyConnections,
     Internal,
     ErasureFailed,
@@ -76,6 +79,9 @@ impl Kind {
             Self::TooManyRequests => (S::TOO_MANY_REQUESTS, "Too many requests"),
             Self::TooManyUploads => (S::TOO_MANY_REQUESTS, "Too many uploads at a time"),
             Self::TooManyStreams => (S::TOO_MANY_REQUESTS, "Too many event streams at a time"),
+            Self::TooManyBytes => (S::TOO_MANY_REQUESTS, "Too many bytes of bodies at a time"),
+            Self::TooManyJobs => (S::TOO_MANY_REQUESTS, "Too many of your jobs are unfinished"),
+            Self::TooManyIds => (S::TOO_MANY_REQUESTS, "Your unfinished jobs have too many ids"),
             Self::TooManyConnections => (S::SERVICE_UNAVAILABLE, "Too many connections"),
             Self::Internal => (S::INTERNAL_SERVER_ERROR, "The service failed"),
             Self::ErasureFailed => (S::INTERNAL_SERVER_ERROR, "Not everything could be erased"),
@@ -108,10 +114,16 @@ impl Kind {
             | Self::Slow
             | Self::KeyInFlight
             | Self::TooManyRequests
+            | Self::TooManyBytes
             | Self::TooManyConnections
             | Self::Unfinished => Some(1),
             // Uploads, streams and queues take longer to shrink. An issuer is not asked more often.
-            Self::TooManyUploads | Self::TooManyStreams | Self::QueueFull | Self::IssuerUnavailable => Some(10),
+            Self::TooManyUploads
+            | Self::TooManyStreams
+            | Self::TooManyJobs
+            | Self::TooManyIds
+            | Self::QueueFull
+            | Self::IssuerUnavailable => Some(10),
             _ => None,
         }
     }

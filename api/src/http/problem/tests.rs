@@ -93,6 +93,15 @@ async fn every_problem_looks_like_this() {
     429 urn:lethe:problem:too-many-streams
       Too many event streams at a time: change the request: see /openapi.json
       retry-after: 10
+    429 urn:lethe:problem:too-many-bytes
+      Too many bytes of bodies at a time: change the request: see /openapi.json
+      retry-after: 1
+    429 urn:lethe:problem:too-many-jobs
+      Too many of your jobs are unfinished: change the request: see /openapi.json
+      retry-after: 10
+    429 urn:lethe:problem:too-many-ids
+      Your unfinished jobs have too many ids: change the request: see /openapi.json
+      retry-after: 10
     503 urn:lethe:problem:too-many-connections
       Too many connections: change the request: see /openapi.json
       retry-after: 1

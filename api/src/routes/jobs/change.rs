@@ -60,7 +60,7 @@ pub(crate) async fn change(
     let may = visible(&state, &principal, id)
         .await
         .and_then(|job| Ok(principal.require_control(&job)?));
-    let change: ChangeJob = body::object(
+    let (change, _held): (ChangeJob, _) = body::object(
         may,
         &headers,
         body,

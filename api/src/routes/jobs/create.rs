@@ -5,7 +5,6 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::Response;
 use lethe_common::ledger::{Accepted, JobView, NewJob};
-use tokio::time::timeout;
 
 use super::not_accepted::{NotAccepted, untouched};
 use super::upload;
@@ -13,11 +12,13 @@ use crate::auth::Principal;
 use crate::deletion::accepted::just_accepted;
 use crate::deletion::new_job::{self, ROUTE, WORDS};
 use crate::deletion::request::{CreateJob, UploadParams};
-use crate::deletion::submit::{Columns, settle, submit};
+use crate::deletion::submit::{Columns, settle, submit_sent};
 use crate::http::body::Incoming;
 use crate::http::headers;
 use crate::http::idempotency;
 use crate::http::json;
+use crate::http::limits::body_bytes::Held;
+use crate::http::limits::time::within;
 use crate::http::media_type::MediaType;
 use crate::http::object::Object;
 use crate::http::prefer::Prefer;
@@ -102,9 +103,8 @@ async fn from_json(
     let (api, places) = (&state.config().api, state.places().of(&principal.name));
     let bytes = incoming.whole(headers, &places, api).await?;
     let Object(asked): Object<CreateJob> = json::read(&bytes)?;
-    drop(bytes);
-    let accepted = timeout(api.request_timeout, accept(state, principal, headers, key, asked)).await;
-    accepted.unwrap_or_else(|_| Err(Problem::usual(Kind::Slow)))
+    let held = bytes.parsed();
+    within(api.request_timeout, accept(state, principal, headers, key, asked, held)).await
 }
 
 async fn accept(
@@ -113,6 +113,7 @@ async fn accept(
     headers: &HeaderMap,
     key: Option<String>,
     asked: CreateJob,
+    held: Held,
 ) -> Result<JobView, Problem> {
     let fingerprint = match key {
         None => None,
@@ -137,7 +138,7 @@ async fn accept(
         let view = just_accepted(&job, state.clock().now());
         return Ok(settle(state, accepted, view).await?.job);
     }
-    Ok(submit(state, job, Columns::Known(WORDS)).await?.job)
+    Ok(submit_sent(state, job, Some(held), Columns::Known(WORDS)).await?.job)
 }
 
 /// Returns the job of the same request, if it was accepted before its start was in the past.

@@ -16,7 +16,8 @@ use tokio::time::timeout;
 use crate::auth::Principal;
 use crate::http::extract::JobPath;
 use crate::http::limits::places::CallerSlot;
-use crate::http::problem::{Kind, Problem};
+use crate::http::limits::time::within;
+use crate::http::problem::Problem;
 use crate::job::answer::Job;
 use crate::job::visible::visible;
 use crate::job::watch::Watch;
@@ -57,10 +58,8 @@ pub(crate) async fn events(
         .get(LAST_EVENT_ID)
         .and_then(|version| version.to_str().ok()?.trim().parse().ok());
     let watch = Watch::new(&state, id);
-    let within = state.config().api.request_timeout;
-    let job = timeout(within, visible(&state, &principal, id))
-        .await
-        .map_err(|_| Problem::usual(Kind::Slow))??;
+    let limit = state.config().api.request_timeout;
+    let job = within(limit, visible(&state, &principal, id)).await?;
     if job.state.is_ended() && seen == Some(job.version) {
         // Browsers reconnect after every end of a stream, except after a 204.
         return Ok(StatusCode::NO_CONTENT.into_response());
@@ -135,10 +134,12 @@ impl Changes {
                 }
                 self.believed = Instant::now();
             }
-            match self.state.ledger().job(self.id).await {
-                Ok(job) => return job,
+            let limit = self.state.config().api.request_timeout;
+            match timeout(limit, self.state.ledger().job(self.id)).await {
+                Ok(Ok(job)) => return job,
                 // The ledger may come back: the stream is kept alive meanwhile.
-                Err(error) => tracing::debug!(error = %error, "a job could not be read"),
+                Ok(Err(error)) => tracing::debug!(error = %error, "a job could not be read"),
+                Err(_) => tracing::debug!("a job was not read in time"),
             }
         }
     }

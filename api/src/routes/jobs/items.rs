@@ -6,7 +6,7 @@ use std::iter;
 use axum::Json;
 use axum::extract::State;
 use lethe_common::job::Outcome;
-use lethe_common::ledger::{Act, ItemRow, Object};
+use lethe_common::ledger::{Act, ItemCursor, ItemRow, Object};
 use serde::{Deserialize, Serialize};
 use strum::IntoEnumIterator as _;
 use utoipa::{IntoParams, ToSchema};
@@ -103,9 +103,7 @@ pub(crate) async fn items(
         let detail = "the retention of this job's ids has passed: its counts remain";
         return Err(Problem::new(Kind::Forgotten, detail));
     }
-    let Cursor(memory, table, store) = &after;
-    let ledger = state.ledger();
-    let rows = ledger.items(id, kept_as, (memory, table, store), limit + 1).await?;
+    let rows = state.ledger().items(id, kept_as, after.place(), limit + 1).await?;
     if !rows.is_empty() {
         state
             .readings()
@@ -117,18 +115,28 @@ pub(crate) async fn items(
     Ok(Json(ItemList { items, next }))
 }
 
-/// The last memory, table and store of a page.
+/// The last memory, table, store and partition of a page.
 #[derive(Default, Serialize, Deserialize)]
-struct Cursor(String, String, String);
+struct Cursor(String, String, String, i64);
 
 impl Cursor {
     fn at(row: &ItemRow) -> Self {
-        Self(row.id.clone(), row.table.clone(), row.store.clone())
+        Self(row.id.clone(), row.table.clone(), row.store.clone(), row.ordinal)
+    }
+
+    fn place(&self) -> ItemCursor<'_> {
+        let Self(id, table, store, ordinal) = self;
+        ItemCursor {
+            id,
+            table,
+            store,
+            ordinal: *ordinal,
+        }
     }
 
     // Hexadecimal needs no escaping in a query, whatever an id holds.
     fn write(&self) -> String {
-        let json = serde_json::to_vec(self).expect("texts are always JSON");
+        let json = serde_json::to_vec(self).expect("texts and a number are always JSON");
         json.iter().fold(String::new(), |mut text, byte| {
             write!(text, "{byte:02x}").expect("a String takes any text");
             text
@@ -146,7 +154,7 @@ impl Cursor {
             .collect();
         let cursor: Self = serde_json::from_slice(&bytes).ok()?;
         // No id holds a NUL, and PostgreSQL accepts none.
-        let Self(id, table, store) = &cursor;
+        let Self(id, table, store, _) = &cursor;
         let whole = [id, table, store].iter().all(|text| !text.contains('\0'));
         whole.then_some(cursor)
     }
@@ -158,13 +166,14 @@ mod tests {
 
     #[test]
     fn a_cursor_survives_the_way_to_the_caller_and_back() {
-        let cursor = Cursor("ü/\"x".to_owned(), "memories".to_owned(), "sql".to_owned());
-        let Cursor(id, table, store) = Cursor::read(&cursor.write()).unwrap();
+        let cursor = Cursor("ü/\"x".to_owned(), "memories".to_owned(), "sql".to_owned(), 7);
+        let Cursor(id, table, store, ordinal) = Cursor::read(&cursor.write()).unwrap();
         assert_eq!(
-            (id.as_str(), table.as_str(), store.as_str()),
-            ("ü/\"x", "memories", "sql")
+            (id.as_str(), table.as_str(), store.as_str(), ordinal),
+            ("ü/\"x", "memories", "sql", 7)
         );
-        for wrong in ["", "7", "zz", "5b5d", "é", "5b225c7530303030222c2262222c2263225d"] {
+        // The last one holds U+0000.
+        for wrong in ["", "7", "zz", "5b5d", "é", "5b225c7530303030222c2262222c2263222c375d"] {
             assert!(Cursor::read(wrong).is_none(), "{wrong}");
         }
     }

@@ -72,12 +72,11 @@ pub(crate) async fn list(
         state: params.state.as_deref().map(job_state).transpose()?,
         target: params.target,
         schedule: params.schedule.map(schedule).transpose()?,
-        tasks: false,
         after: params.after.as_deref().map(cursor).transpose()?,
         limit: limit + 1,
     };
     if let Some(target) = &filter.target {
-        placement::named(&principal.targets(state.config()), target)?;
+        placement::named(&placement::reached(state.config(), &principal)?, target)?;
     }
     // A job must be read before it can be compared with the caller's bounds.
     let mut jobs = Vec::new();

@@ -18,7 +18,7 @@ problems! {
         413 "Too large, or a query that names too many values"
         415 "Wrong content type"
         422 "A field is wrong, more than `limit` is selected, or the key belongs to another request"
-        429 "Too many requests in a second, uploads at a time, or failed authentications in a minute"
+        429 "Too many requests in a second, uploads or bytes of bodies at a time, unfinished jobs of the caller, ids in them, or failed authentications in a minute"
         500 "A fault of the service"
         503 "The ledger does not answer, or too many jobs are unfinished"
     }

@@ -2,6 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use axum::Json;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
 use lethe_common::clock::from_millis;
 use lethe_common::config::Bounds;
@@ -36,6 +39,28 @@ pub(crate) struct KeyAnswer {
     /// The time of its last use, to the minute; `null`: never.
     #[schema(value_type = Option<String>, format = DateTime)]
     last_used_at: Option<Timestamp>,
+    /// The time when the secret before the last rotation stops; `null`: the key has one secret.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    previous_secret_ends_at: Option<Timestamp>,
+}
+
+/// An API key with a secret that was just made.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct MadeKey {
+    /// The key itself, its new secret. It is not stored: only this answer shows it.
+    #[schema(example = "lethe_2f6c…")]
+    key: String,
+    #[serde(flatten)]
+    about: KeyAnswer,
+}
+
+impl MadeKey {
+    /// Returns the only answer that shows a secret.
+    pub(super) fn answer(status: StatusCode, key: String, row: KeyRow) -> Response {
+        let about = row.into();
+        let not_stored = HeaderValue::from_static("no-store");
+        (status, [(header::CACHE_CONTROL, not_stored)], Json(Self { key, about })).into_response()
+    }
 }
 
 impl From<KeyRow> for KeyAnswer {
@@ -56,6 +81,7 @@ impl From<KeyRow> for KeyAnswer {
             created_at: from_millis(row.created_at),
             created_by: row.created_by,
             last_used_at: row.last_used_at.and_then(from_millis),
+            previous_secret_ends_at: row.previous_until.and_then(from_millis),
         }
     }
 }

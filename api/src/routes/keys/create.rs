@@ -2,33 +2,26 @@
 
 use std::collections::BTreeSet;
 
-use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
-use axum::response::{IntoResponse, Response};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
 use jiff::Timestamp;
 use lethe_common::clock::to_millis;
 use lethe_common::config::{Bounds, KeyHash, NAME, Scope, is_name};
 use lethe_common::ledger::KeyRecord;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use strum::IntoEnumIterator as _;
 use utoipa::ToSchema;
 
-use super::allowed::{allow, unknown};
-use super::answer::KeyAnswer;
+use super::answer::MadeKey;
+use super::body::read;
 use crate::auth::Principal;
 use crate::deletion::request::text;
-use crate::http::body::Incoming;
-use crate::http::json::{self, given};
-use crate::http::media_type::MediaType;
-use crate::http::object::Object;
+use crate::http::json::given;
 use crate::http::problem::{Kind, Problem};
 use crate::routes::answers::{Unread, Usual, problems};
 use crate::state::AppState;
-
-/// The longest body, in bytes: some thousand names of workspaces.
-const MOST: u64 = 64 << 10;
 
 /// An API key to make.
 #[derive(Deserialize, ToSchema)]
@@ -59,16 +52,6 @@ pub(crate) struct CreateKey {
     expires_at: Option<String>,
 }
 
-/// A new API key.
-#[derive(Serialize, ToSchema)]
-pub(crate) struct MadeKey {
-    /// The key itself. It is not stored: only this answer shows it.
-    #[schema(example = "lethe_2f6c…")]
-    key: String,
-    #[serde(flatten)]
-    about: KeyAnswer,
-}
-
 problems! {
     /// The problems of keys that are not made.
     NotMade {
@@ -94,8 +77,7 @@ pub(crate) async fn create(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
-    allow(&principal)?;
-    let asked = read(&state, &principal, &headers, body).await?;
+    let asked: CreateKey = read(&state, &principal, &headers, body).await?;
     let (key, hash) = KeyHash::make();
     let record = asked.checked(&state, &hash)?;
     let taken = || {
@@ -107,38 +89,10 @@ pub(crate) async fn create(
     if state.config().auth.keys.iter().any(|key| key.name == record.name) {
         return Err(taken());
     }
-    if !state.ledger().add_key(&record, &principal.actor()).await? {
-        return Err(taken());
-    }
+    let made = state.ledger().add_key(&record, &principal.actor()).await?;
+    let made = made.ok_or_else(taken)?;
     state.auth().forget(&record.name);
-    let row = state.ledger().key_by_hash(&record.sha256).await?;
-    let about = row.ok_or_else(unknown)?.into();
-    let mut response = (StatusCode::CREATED, Json(MadeKey { key, about })).into_response();
-    let headers = response.headers_mut();
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    Ok(response)
-}
-
-async fn read(state: &AppState, principal: &Principal, headers: &HeaderMap, body: Body) -> Result<CreateKey, Problem> {
-    if !matches!(MediaType::of(headers), Ok(MediaType::Json)) {
-        return Err(Problem::new(
-            Kind::MediaType,
-            "send `content-type: application/json`, not encoded",
-        ));
-    }
-    let mut incoming = Incoming::new(body, MOST);
-    let bytes = incoming
-        .whole(headers, &state.places().of(&principal.name), &state.config().api)
-        .await
-        .map_err(|problem| {
-            if problem.kind == Kind::TooLarge {
-                Problem::new(Kind::TooLarge, format!("send at most {MOST} bytes"))
-            } else {
-                problem
-            }
-        })?;
-    let Object(asked): Object<CreateKey> = json::read(&bytes)?;
-    Ok(asked)
+    Ok(MadeKey::answer(StatusCode::CREATED, key, made))
 }
 
 impl CreateKey {

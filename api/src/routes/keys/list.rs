@@ -51,10 +51,10 @@ pub(crate) async fn list(
 ) -> Result<Json<KeyList>, Problem> {
     allow(&principal)?;
     let limit = limit(params.limit.as_deref(), LIMIT)?;
-    let after = params.after.unwrap_or_default();
-    if !after.is_empty() && !is_name(&after) {
+    if params.after.as_deref().is_some_and(|after| !is_name(after)) {
         return Err(Problem::invalid("after", "write the `next` of the page before"));
     }
+    let after = params.after.unwrap_or_default();
     let rows = state.ledger().keys(&after, limit + 1).await?;
     if !rows.is_empty() {
         state.readings().note(&principal, Act::KeyList, Object::All).await?;

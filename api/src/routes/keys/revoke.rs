@@ -18,7 +18,7 @@ problems! {
     }
 }
 
-/// Revoke an API key: at once in this process, within 5 seconds in others.
+/// Revoke an API key with all its secrets: at once in this process, within 5 seconds in others.
 #[utoipa::path(delete, path = "/v1/keys/{name}", operation_id = "revokeKey", tag = "keys",
     params(("name" = String, Path, description = "The key's name")),
     responses(

@@ -3,11 +3,13 @@
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
+use lethe_common::ledger::JobView;
 
 use super::seen;
 use crate::auth::Principal;
 use crate::deletion::submit::{Columns, submit};
 use crate::http::extract::{NamePath, Nothing};
+use crate::http::limits::time::within;
 use crate::http::prefer::Prefer;
 use crate::http::problem::Problem;
 use crate::job::answer;
@@ -37,15 +39,20 @@ pub(crate) async fn preview(
     Nothing: Nothing,
 ) -> Result<Response, Problem> {
     let prefer = Prefer::read(&headers, state.config().api.max_wait);
-    let row = seen::visible(&state, &principal, &name).await?;
-    let mut asked = schedules::request(&row)?;
-    asked.dry_run = true;
-    let now = state.clock().now();
-    let job = schedules::job(&state, &row, &principal, asked, now)?;
     let rings = state.doorbell().subscribe();
-    let accepted = submit(&state, job, Columns::Unasked).await?;
-    let (job, prefer) = watch::as_preferred(&state, &principal.name, accepted.job, rings, prefer).await;
+    let limit = state.config().api.request_timeout;
+    let job = within(limit, accept(&state, &principal, &name)).await?;
+    let (job, prefer) = watch::as_preferred(&state, &principal.name, job, rings, prefer).await;
     let ended = job.state.is_ended() && prefer.wait.is_some();
     let status = if ended { StatusCode::OK } else { StatusCode::ACCEPTED };
     Ok(answer::with_job(status, job, prefer))
+}
+
+async fn accept(state: &AppState, principal: &Principal, name: &str) -> Result<JobView, Problem> {
+    let row = seen::visible(state, principal, name).await?;
+    let mut asked = schedules::request(&row)?;
+    asked.dry_run = true;
+    let now = state.clock().now();
+    let job = schedules::job(state, &row, principal, asked, now)?;
+    Ok(submit(state, job, Columns::Unasked).await?.job)
 }

@@ -48,7 +48,7 @@ pub(crate) async fn put(
     headers: HeaderMap,
     body: Body,
 ) -> Result<(StatusCode, Json<Schedule>), Problem> {
-    let asked: PutSchedule = body::object(
+    let (asked, _held): (PutSchedule, _) = body::object(
         principal.require_erasing(),
         &headers,
         body,

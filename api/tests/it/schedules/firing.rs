@@ -180,6 +180,25 @@ async fn a_schedule_whose_key_opens_it_no_longer_is_refused_at_its_time() {
 }
 
 #[tokio::test]
+async fn a_schedule_whose_rights_cannot_be_read_is_refused_at_its_time() {
+    let app = app().await;
+    assert_eq!(put(&app, "root", &body()).await.status, 201);
+    let row = stored(&app).await;
+    let mut record = row.schedule.clone();
+    // They do not say whether the writer was bound to a person, whom its key may not be bound to any more.
+    "{}".clone_into(&mut record.rights);
+    let replaced = app
+        .ledger
+        .replace_schedule(&record, &row.revision, &crate::app::tester())
+        .await;
+    assert!(replaced.expect("the ledger answers"));
+    miss(&app).await;
+    assert_eq!((fired(&app).await, app.count().await), (1, 0));
+    let schedule = app.get("root", PATH).await.body;
+    assert_eq!(schedule["last_outcome"], "refused", "{schedule}");
+}
+
+#[tokio::test]
 async fn a_schedule_that_a_token_wrote_reaches_no_further_than_the_token_did() {
     let issuer = issuer("allow_scopes = [\"memories:delete\"]");
     let app = App::in_env(&format!("{MAIN}\n{issuer}"), &[("JWT_SECRET", SECRET)]).await;
@@ -219,6 +238,50 @@ async fn a_time_stays_due_while_too_many_jobs_are_unfinished() {
     asked["job"] = json!({"select": {"ids": ["a"]}});
     assert_eq!(put(&app, "root", &asked).await.status, 201);
     let job = job_of(&app, None, "main").await;
+    miss(&app).await;
+    assert_eq!(fired(&app).await, 0);
+    assert_eq!(stored(&app).await.last_outcome, None);
+    app.ledger
+        .cancel(job, &crate::app::tester())
+        .await
+        .expect("the ledger answers");
+    // The count is cached for a second.
+    let start = std::time::Instant::now();
+    while fired(&app).await == 0 {
+        assert!(start.elapsed().as_secs() < 30, "it stays due");
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+}
+
+#[tokio::test]
+async fn schedules_that_cannot_fire_here_do_not_keep_others_from_firing() {
+    let app = app().await;
+    assert_eq!(put(&app, "root", &body()).await.status, 201);
+    miss(&app).await;
+    let mut record = stored(&app).await.schedule;
+    // Another process has time zones that this one lacks.
+    "Nowhere/Else".clone_into(&mut record.time_zone);
+    record.next_run_at = 1_000;
+    for n in 0..120 {
+        record.name = format!("elsewhere-{n}");
+        let added = app.ledger.add_schedule(&record, &crate::app::tester()).await;
+        assert!(added.expect("the ledger answers"));
+    }
+    assert_eq!((fired(&app).await, app.count().await), (1, 1));
+    assert_eq!(stored(&app).await.last_outcome.as_deref(), Some("fired"));
+    // The others stay due.
+    assert_eq!(fired(&app).await, 0);
+    let row = app.ledger.schedule("elsewhere-0").await.expect("the ledger answers");
+    assert_eq!(row.expect("a schedule").next_run_at, Some(1_000));
+}
+
+#[tokio::test]
+async fn a_time_stays_due_while_its_caller_has_too_many_unfinished_jobs() {
+    let app = App::with(&format!("api.max_unfinished_jobs_per_caller = 1\n{MAIN}")).await;
+    let mut asked = body();
+    asked["job"] = json!({"select": {"ids": ["a"]}});
+    assert_eq!(put(&app, "root", &asked).await.status, 201);
+    let job = app.accepted("root").await;
     miss(&app).await;
     assert_eq!(fired(&app).await, 0);
     assert_eq!(stored(&app).await.last_outcome, None);

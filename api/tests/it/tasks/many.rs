@@ -2,10 +2,13 @@
 
 use std::time::{Duration, Instant};
 
+use futures::future::join_all;
+use lethe_common::ledger::Whose;
 use serde_json::json;
 
 use super::{PATH, TYPED, begun, refused};
-use crate::app::App;
+use crate::app::{Answer, App};
+use crate::callers::task_of;
 
 #[tokio::test]
 async fn tasks_are_listed_by_action_node_and_parent() {
@@ -100,4 +103,42 @@ async fn those_tasks_are_cancelled_that_are_meant_and_may_be() {
     }
     let answer = app.post("other", &format!("{path}?actions=*byquery&timeout=1s")).await;
     assert_eq!(answer.status, 200, "{}", answer.text);
+}
+
+#[tokio::test]
+async fn an_old_task_is_found_behind_any_number_of_newer_ones() {
+    // A slow disk may take long for all that follows.
+    let app = App::with(&format!("api.request_timeout = \"10m\"\n{TYPED}")).await;
+    let old = begun(&app, "").await;
+    join_all((0..1_050).map(|_| task_of(&app, None, "main"))).await;
+    let node = old.split(':').next().expect("a node");
+    let warning = |answer: &Answer| -> Option<String> {
+        let text = answer.headers.get("warning")?.to_str().expect("a text");
+        Some(text.to_owned())
+    };
+    // Tasks of the same moment share a node.
+    let of_node = |answer: &Answer| {
+        let tasks = answer.body["tasks"].as_object().expect("tasks");
+        assert!(tasks.contains_key(&old), "{}", answer.text);
+        assert!(tasks.keys().all(|task| task.starts_with(node)), "{}", answer.text);
+        assert_eq!(warning(answer), None);
+    };
+    of_node(&app.get("root", &format!("/_tasks?group_by=parents&nodes={node}")).await);
+    let several = |answer: &Answer, says: &str| {
+        assert_eq!(answer.status, 200, "{}", answer.text);
+        assert_eq!(answer.body["tasks"].as_array().map(Vec::len), Some(1_000));
+        let warning = warning(answer).expect("it says that there are more");
+        assert!(warning.starts_with("299 lethe") && warning.contains(says), "{warning}");
+    };
+    several(&app.get("root", "/_tasks?group_by=none").await, "1000 tasks match");
+
+    let path = format!("/_tasks/_cancel?group_by=parents&nodes={node}");
+    of_node(&app.post("root", &path).await);
+    let left = app.get("root", &format!("/_tasks?group_by=none&nodes={node}")).await;
+    assert_eq!(left.body["tasks"], json!([]));
+    // All are cancelled, though the answer does not hold all.
+    let answer = app.post("root", "/_tasks/_cancel?group_by=none").await;
+    several(&answer, "1000 tasks are being cancelled");
+    let left = app.ledger.tasks(&Whose::All, None, 10).await;
+    assert!(left.expect("the ledger answers").is_empty());
 }

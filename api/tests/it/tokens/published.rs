@@ -1,7 +1,10 @@
 //! Keys that an issuer publishes at a URL.
 
+use std::sync::Arc;
+
 use jsonwebtoken::Algorithm;
 use serde_json::{Value, json};
+use tokio::sync::{Semaphore, mpsc};
 
 use super::{app, claims, public, with_key};
 use crate::app::{App, MAIN};
@@ -40,6 +43,35 @@ async fn published_keys_are_read_when_a_token_names_one_that_is_not_there_but_no
         app.get(&guess, "/v1/jobs").await.refused(401, "unauthorized", "");
     }
     assert_eq!(asked.load(std::sync::atomic::Ordering::SeqCst), 1);
+}
+
+#[tokio::test]
+async fn a_read_of_published_keys_goes_on_without_the_caller_that_began_it() {
+    drop(rustls::crypto::ring::default_provider().install_default());
+    let set: Value = serde_json::from_slice(include_bytes!("../../keys/jwks.json")).expect("JSON");
+    let (asks, mut asked) = mpsc::unbounded_channel();
+    let may_answer = Arc::new(Semaphore::new(0));
+    let gate = Arc::clone(&may_answer);
+    let route = axum::routing::get(async move || {
+        asks.send(()).expect("the test listens");
+        drop(gate.acquire().await.expect("it is never closed"));
+        axum::Json(set.clone())
+    });
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let url = format!("http://{}/jwks.json", listener.local_addr().expect("an address"));
+    tokio::spawn(async move { axum::serve(listener, axum::Router::new().route("/jwks.json", route)).await });
+    let app = app(&public("set", "ES256", &format!("jwks_url = \"{url}\""))).await;
+    let of = claims(&json!({"iss": "set"}));
+    let guess = with_key(Algorithm::ES256, Some("guess"), &of);
+    tokio::select! {
+        answer = app.get(&guess, "/v1/jobs") => panic!("the issuer has not answered: {}", answer.text),
+        begun = asked.recv() => begun.expect("the issuer is asked"),
+    }
+    // The caller has left. Its read serves the next one.
+    may_answer.add_permits(1);
+    let good = with_key(Algorithm::ES256, Some("ec-1"), &of);
+    assert_eq!(app.get(&good, "/v1/jobs").await.status, 200);
+    assert!(asked.try_recv().is_err(), "the issuer is asked once");
 }
 
 #[tokio::test]

@@ -9,9 +9,9 @@ use super::syntax::{allowed, refused, scalar, value};
 use crate::compat::opensearch::fields::Known;
 use crate::http::problem::Problem;
 
-/// The most extra conditions per query, for values with another meaning in some columns. Further values are compared
-/// literally, since real queries name few moments.
-const OTHERS: usize = 200;
+/// The most extra conditions per query, for values with another meaning in some columns. Each is a condition of the
+/// statement, and a whole filter has at most 1,024.
+const OTHERS: usize = 1_000;
 
 impl Reader<'_> {
     pub(super) fn compared(&self, query: &str, body: &Value, word: &str) -> Result<Filter, Problem> {
@@ -78,13 +78,13 @@ impl Reader<'_> {
                 }
             }
             Known::At(path) => {
-                let filter = self.values(field, &path, values);
+                let filter = self.values(query, field, &path, values)?;
                 return self.protecting(query, field, &path, filter);
             }
         })
     }
 
-    fn values(&self, field: &str, path: &Path, values: Vec<Scalar>) -> Filter {
+    fn values(&self, query: &str, field: &str, path: &Path, values: Vec<Scalar>) -> Result<Filter, Problem> {
         let one_of = |values| Filter::OneOf {
             path: path.clone(),
             values,
@@ -92,22 +92,41 @@ impl Reader<'_> {
         // Values in JSON have types, and OpenSearch's keywords have none.
         if !path.steps.is_empty() || self.table.columns.is_none() {
             let keywords = values.into_iter().flat_map(|value| keyword::same(value, self.excludes));
-            return one_of(keywords.collect());
+            return Ok(one_of(keywords.collect()));
         }
         if KEYWORDS.contains(&field) {
-            return one_of(values);
+            return Ok(one_of(values));
         }
         let moments = values.iter().filter_map(|value| self.of_moment(path, value));
         let twins = values
             .iter()
             .filter(|_| self.excludes)
             .flat_map(|value| keyword::twins(path, value));
-        let mut any: Vec<Filter> = moments.chain(twins).take(OTHERS).collect();
+        let mut any: Vec<Filter> = moments.chain(twins).take(OTHERS + 1).collect();
         if any.is_empty() {
-            return one_of(values);
+            return Ok(one_of(values));
+        }
+        // A value without its extra condition would match too little, and protect too little under a negation.
+        if any.len() > OTHERS {
+            return Err(self.too_many(query));
         }
         any.insert(0, one_of(values));
-        Filter::Or { any, at_least: 1 }
+        Ok(Filter::Or { any, at_least: 1 })
+    }
+
+    /// Returns the problem of a query with too many values that may be dates or numbers.
+    fn too_many(&self, query: &str) -> Problem {
+        // A value has two extra conditions at most.
+        let most = OTHERS / 2;
+        let what = if self.excludes {
+            format!(
+                "[{query}] has too many dates and numbers under must_not: write at most {most}, or a [range]. Two queries \
+                 would each delete what the other one keeps"
+            )
+        } else {
+            format!("[{query}] has too many dates and numbers: write at most {most} in a query, or a [range]")
+        };
+        refused(&what)
     }
 
     pub(super) fn exists(&self, body: &Value) -> Result<Filter, Problem> {

@@ -2,11 +2,14 @@
 
 use axum::Json;
 use axum::extract::State;
-use lethe_common::ledger::{JobFilter, JobView};
-use tokio::time::Instant;
+use axum::http::{HeaderName, HeaderValue, header};
+use lethe_common::ledger::JobView;
+use lethe_common::state::State as JobState;
+use tokio::time::{Instant, timeout};
 
 use super::matching::Matching;
-use super::seen::{CANCEL, ended, group_by, is_task, stop};
+use super::search::Search;
+use super::seen::{CANCEL, all_ended, group_by, stop};
 use crate::auth::Principal;
 use crate::compat::opensearch::answer::RefusedAtAll;
 use crate::compat::opensearch::bodiless::NoBody;
@@ -14,14 +17,23 @@ use crate::compat::opensearch::status::Details;
 use crate::compat::opensearch::task::Tasks;
 use crate::compat::opensearch::values::{self, Flag, WAIT, WrittenParams};
 use crate::compat::read::{Caller, Query};
-use crate::http::problem::Problem;
-use crate::job::visible::within;
+use crate::http::problem::{Kind, Problem};
 use crate::state::AppState;
 
-/// The most tasks in a list. Their answer has about a megabyte.
-const MOST: u32 = 1_000;
+/// The most tasks in an answer. It has about a megabyte.
+const MOST: usize = 1_000;
 
-/// List the unfinished deletions by query. Only the newest 1,000 are searched.
+/// The warnings of answers that do not hold all tasks. Code 299 marks a persistent warning.
+const NOT_ALL_LISTED: HeaderValue =
+    HeaderValue::from_static("299 lethe \"more than 1000 tasks match, and only the newest 1000 are listed\"");
+const NOT_ALL_CANCELLED_LISTED: HeaderValue = HeaderValue::from_static(
+    "299 lethe \"more than 1000 tasks are being cancelled, and only the newest 1000 are listed\"",
+);
+
+/// An answer with tasks, and its warning if it does not hold all of them.
+type Listed = (Option<[(HeaderName, HeaderValue); 1]>, Json<Tasks>);
+
+/// List the unfinished deletions by query: the newest 1,000 that match.
 #[utoipa::path(
     get,
     path = "/_tasks",
@@ -38,36 +50,43 @@ const MOST: u32 = 1_000;
         ("timeout" = Option<String>, Query, description = "For how long; 30s if absent"),
         WrittenParams,
     ),
-    responses((status = 200, description = "The tasks", body = Tasks), RefusedAtAll),
+    responses(
+        (
+            status = 200,
+            description = "The tasks",
+            body = Tasks,
+            headers(("Warning" = String, description = "More than 1,000 tasks match. The answer has the newest of them")),
+        ),
+        RefusedAtAll,
+    ),
 )]
 pub(crate) async fn list(
     State(state): State<AppState>,
     Caller(principal): Caller,
     query: Query,
-) -> Result<Json<Tasks>, Problem> {
+) -> Result<Listed, Problem> {
     values::only(&query, &[&Matching::NAMES[..], &CANCEL, &["detailed"]].concat())?;
     let wait = values::time(&query, "timeout")?.unwrap_or(WAIT);
     let waits = values::flag(&query, "wait_for_completion", false)?;
     let detailed = values::flag(&query, "detailed", false)?;
     let group_by = group_by(&query)?;
     let matching = Matching::read(&query)?;
-    let mut jobs = matched(&state, &principal, &matching).await?;
+    let search = newest(Search::new(&state, &principal, &matching));
+    let found = timeout(state.config().api.request_timeout, search).await;
+    let (mut jobs, is_cut) = found.map_err(|_| Problem::usual(Kind::Slow))??;
     if waits {
-        let until = Instant::now() + wait;
-        for job in &mut jobs {
-            let left = until.saturating_duration_since(Instant::now());
-            *job = ended(&state, &principal.name, job.clone(), left).await;
-        }
+        all_ended(&state, &principal.name, &mut jobs, wait).await;
     }
     let details = if detailed {
         Some(Details::of(&state, &jobs).await?)
     } else {
         None
     };
-    Ok(Json(Tasks::new(&jobs, details.as_ref(), group_by)))
+    let tasks = Tasks::new(&jobs, details.as_ref(), group_by);
+    Ok((warning(is_cut, NOT_ALL_LISTED), Json(tasks)))
 }
 
-/// Cancel the matching deletions by query. Only the newest 1,000 are searched, and erased memories stay erased.
+/// Cancel all matching deletions by query. Erased memories stay erased.
 #[utoipa::path(
     post,
     path = "/_tasks/_cancel",
@@ -83,52 +102,89 @@ pub(crate) async fn list(
         ("group_by" = Option<String>, Query, description = "`nodes`, `parents` or `none`"),
         WrittenParams,
     ),
-    responses((status = 200, description = "The tasks that are being cancelled", body = Tasks), RefusedAtAll),
+    responses(
+        (
+            status = 200,
+            description = "The tasks that are being cancelled",
+            body = Tasks,
+            headers(("Warning" = String, description = "More than 1,000 tasks are being cancelled. The answer has the newest of them")),
+        ),
+        RefusedAtAll,
+    ),
 )]
 pub(crate) async fn cancel(
     State(state): State<AppState>,
     Caller(principal): Caller,
     query: Query,
     NoBody: NoBody,
-) -> Result<Json<Tasks>, Problem> {
+) -> Result<Listed, Problem> {
     values::only(&query, &[&Matching::NAMES[..], &CANCEL].concat())?;
     values::time(&query, "timeout")?;
     let waits = values::flag(&query, "wait_for_completion", false)?;
     let group_by = group_by(&query)?;
     let matching = Matching::read(&query)?;
-    let mut stopped = Vec::new();
-    for job in matched(&state, &principal, &matching).await? {
-        // Jobs that the caller may not change are skipped, and so are jobs that ended meanwhile.
-        if principal.require_control(&job).is_ok() && stop(&state, &principal, &job).await? {
-            stopped.push(state.ledger().job(job.id).await?.unwrap_or(job));
-        }
-    }
+    let search = Search::new(&state, &principal, &matching);
+    let (mut stopped, is_cut) = stop_all(&state, &principal, search).await?;
     if waits {
-        let until = Instant::now() + WAIT;
-        for job in &mut stopped {
-            let left = until.saturating_duration_since(Instant::now());
-            *job = ended(&state, &principal.name, job.clone(), left).await;
-        }
+        all_ended(&state, &principal.name, &mut stopped, WAIT).await;
     }
     let details = Details::of(&state, &stopped).await?;
-    Ok(Json(Tasks::new(&stopped, Some(&details), group_by)))
+    let tasks = Tasks::new(&stopped, Some(&details), group_by);
+    Ok((warning(is_cut, NOT_ALL_CANCELLED_LISTED), Json(tasks)))
 }
 
-/// Returns the matching tasks that the caller may see.
-async fn matched(state: &AppState, principal: &Principal, matching: &Matching) -> Result<Vec<JobView>, Problem> {
-    if matching.is_nothing() {
-        return Ok(Vec::new());
+/// Cancels the tasks of a search that the caller may cancel. Returns the newest of them as they are then, and whether
+/// there are more.
+///
+/// # Errors
+/// [`Kind::Slow`] after the time limit of a request. The next request goes on.
+async fn stop_all(
+    state: &AppState,
+    principal: &Principal,
+    mut search: Search<'_>,
+) -> Result<(Vec<JobView>, bool), Problem> {
+    let until = Instant::now() + state.config().api.request_timeout;
+    let (mut stopped, mut is_cut, mut has_stopped) = (Vec::new(), false, false);
+    while let Some(jobs) = search.next_jobs().await? {
+        for job in jobs {
+            if principal.require_control(&job).is_err() {
+                continue;
+            }
+            // A repeated request spends its time on the tasks that are not being cancelled yet, at least on one.
+            if job.state != JobState::Cancelling {
+                if has_stopped && Instant::now() >= until {
+                    let detail = "some matching tasks are not being cancelled yet: send the request again";
+                    return Err(Problem::new(Kind::Slow, detail));
+                }
+                // A job may have ended meanwhile.
+                if !stop(state, principal, &job).await? {
+                    continue;
+                }
+                has_stopped = true;
+            }
+            if stopped.len() < MOST {
+                stopped.push(state.ledger().job(job.id).await?.unwrap_or(job));
+            } else {
+                is_cut = true;
+            }
+        }
     }
-    let filter = JobFilter {
-        whose: principal.seen(),
-        state: None,
-        target: None,
-        schedule: None,
-        tasks: true,
-        after: None,
-        limit: MOST,
-    };
-    let mut jobs = state.ledger().jobs(&filter).await?;
-    jobs.retain(|job| is_task(job) && matching.is_met_by(job));
-    within(state, principal, jobs).await
+    Ok((stopped, is_cut))
+}
+
+/// Returns the newest tasks of a search, and whether there are more.
+async fn newest(mut search: Search<'_>) -> Result<(Vec<JobView>, bool), Problem> {
+    let mut jobs = Vec::new();
+    while let Some(found) = search.next_jobs().await? {
+        jobs.extend(found);
+        if jobs.len() > MOST {
+            jobs.truncate(MOST);
+            return Ok((jobs, true));
+        }
+    }
+    Ok((jobs, false))
+}
+
+fn warning(is_cut: bool, says: HeaderValue) -> Option<[(HeaderName, HeaderValue); 1]> {
+    is_cut.then(|| [(header::WARNING, says)])
 }

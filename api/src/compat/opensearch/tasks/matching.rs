@@ -1,5 +1,6 @@
 //! The tasks that a request selects.
 
+use lethe_common::job::JobId;
 use lethe_common::ledger::JobView;
 
 use crate::compat::opensearch::task::{ACTION, NODE, TaskId};
@@ -43,8 +44,8 @@ impl Matching {
         !self.may_match
     }
 
-    pub(super) fn is_met_by(&self, job: &JobView) -> bool {
-        let node = TaskId(job.id).node();
+    pub(super) fn is_met_by(&self, job: JobId) -> bool {
+        let node = TaskId(job).node();
         let is_there = |pattern: &String| pattern == "_all" || matches(pattern, &node) || matches(pattern, NODE);
         self.may_match && (self.nodes.is_empty() || self.nodes.iter().any(is_there))
     }
@@ -55,7 +56,7 @@ impl Matching {
             let text = "Validation Failed: 1: task id cannot be used together with node ids;";
             return Err(Problem::new(Kind::Malformed, text).lacking(Missing::Validity));
         }
-        if self.is_met_by(job) {
+        if self.is_met_by(job.id) {
             return Ok(());
         }
         let id = TaskId(job.id).text();

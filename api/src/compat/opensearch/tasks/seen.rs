@@ -1,9 +1,12 @@
 //! The parts that the task routes share.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use axum::Json;
+use lethe_common::job::JobId;
 use lethe_common::ledger::{CancelOutcome, JobView};
+use tokio::time::Instant;
 
 use crate::auth::Principal;
 use crate::compat::opensearch::status::Details;
@@ -55,6 +58,33 @@ pub(super) async fn ended(state: &AppState, caller: &str, job: JobView, wait: Du
     // The job may have ended before this call listened to the doorbell.
     let job = state.ledger().job(job.id).await.ok().flatten().unwrap_or(job);
     watch::as_preferred(state, caller, job, rings, wait).await.0
+}
+
+/// Waits at most `wait` for the end of all jobs. The jobs become as they are then.
+pub(super) async fn all_ended(state: &AppState, caller: &str, jobs: &mut [JobView], wait: Duration) {
+    let until = Instant::now() + wait;
+    let mut waited = 0;
+    for job in jobs.iter_mut() {
+        let left = until.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            break;
+        }
+        *job = ended(state, caller, job.clone(), left).await;
+        waited += 1;
+    }
+    let (_, late) = jobs.split_at_mut(waited);
+    if late.is_empty() {
+        return;
+    }
+    // After the deadline one read is left for all of them. Without an answer they stay as they were read before.
+    let ids: Vec<JobId> = late.iter().map(|job| job.id).collect();
+    let read = state.ledger().jobs_of(&ids).await.unwrap_or_default();
+    let mut read: HashMap<JobId, JobView> = read.into_iter().map(|job| (job.id, job)).collect();
+    for job in late {
+        if let Some(now) = read.remove(&job.id) {
+            *job = now;
+        }
+    }
 }
 
 /// Returns the answer with one task.

@@ -19,6 +19,7 @@ use crate::http::body::Incoming;
 use crate::http::headers;
 use crate::http::idempotency;
 use crate::http::json;
+use crate::http::limits::time::within;
 use crate::http::problem::{Kind, Problem};
 use crate::http::query;
 use crate::state::AppState;
@@ -35,7 +36,8 @@ pub(in crate::routes::jobs) async fn receive(
     let key = idempotency::key(headers)?;
     query::utf8(uri.query().unwrap_or_default())?;
     let Query(params) = Query::<UploadParams>::try_from_uri(uri).map_err(|rejection| json::of_query(&rejection))?;
-    let mut fingerprint = state.fingerprints().begin(ROUTE).await?;
+    let limit = config.api.request_timeout;
+    let mut fingerprint = within(limit, state.fingerprints().begin(ROUTE)).await?;
     fingerprint.add(&serde_json::to_vec(&params).expect("texts are always JSON"));
     fingerprint.add(&principal.adds());
     // Ends the parameters, so that no byte of the body can pass for a part of them.
@@ -49,28 +51,29 @@ pub(in crate::routes::jobs) async fn receive(
         fingerprint: String::new(),
     });
     let _permit = state.places().of(&principal.name).upload()?;
-    let mut receiver = Receiver::new(state, place, &options, fingerprint);
+    let mut receiver = Receiver::new(state, principal, place, &options, fingerprint);
     if let Err(problem) = options.check_start(state.clock().now()) {
         // The same request may have been accepted before its start was in the past.
         return match receiver.known(incoming, &job).await? {
             Some(accepted @ Accepted::Replay(_)) => {
                 let view = just_accepted(&job, state.clock().now());
-                Ok(settle(state, accepted, view).await?.job)
+                Ok(within(limit, settle(state, accepted, view)).await?.job)
             }
             _ => Err(problem),
         };
     }
-    state.backlog().admit(state.ledger()).await?;
+    within(limit, state.backlog().admit(state.ledger(), &principal.name, 0)).await?;
     let view = just_accepted(&job, state.clock().now());
-    let Some(upload) = state.ledger().begin_upload(&job, &receiver.partition()).await? else {
+    let Some(upload) = within(limit, state.ledger().begin_upload(&job, &receiver.partition())).await? else {
         let known = receiver.known(incoming, &job).await?;
         let accepted = known.unwrap_or(Accepted::InFlight);
-        return Ok(settle(state, accepted, view).await?.job);
+        return Ok(within(limit, settle(state, accepted, view)).await?.job);
     };
     let mut staged = Staged::new(state, upload);
     receiver.receive(incoming, &mut staged).await?;
     let stores = receiver.partition().stores;
-    let spelling = spelling::of(state, &Route::to(place.0, place.1), place.1).await?;
+    let spelling = within(limit, spelling::of(state, &Route::to(place.0, place.1), place.1)).await?;
+    // The end has no time limit: millions of ids take minutes to sort, and a commit that is cut off may have been made.
     let repeats = state.ledger().drop_repeats(staged.upload(), spelling).await;
     repeats.map_err(swept)?;
     let selected = staged.upload().selected();

@@ -6,11 +6,14 @@ use lethe_common::ledger::{Accepted, NewJob, NewPartition};
 use lethe_common::ndjson::{Line, LineError, LineFault, Lines};
 
 use super::staged::Staged;
+use super::unwritten::Unwritten;
+use crate::auth::Principal;
 use crate::deletion::new_job;
 use crate::deletion::placement::MappedTable;
 use crate::deletion::request::Options;
 use crate::fingerprint::Fingerprint;
 use crate::http::body::Incoming;
+use crate::http::limits::time::within;
 use crate::http::problem::{Kind, Problem};
 use crate::state::AppState;
 
@@ -21,12 +24,15 @@ const TOGETHER: usize = 4;
 /// Turns a stream into partitions.
 pub(super) struct Receiver<'a> {
     state: &'a AppState,
+    principal: &'a Principal,
     place: MappedTable<'a>,
     options: &'a Options,
     lines: Lines,
     batch: Batch,
     /// Whole batches that are not stored yet.
     ready: Vec<NewPartition>,
+    /// The bytes of the batches.
+    unwritten: Unwritten,
     /// The number of ids. An id that came in an earlier batch counts again.
     count: u64,
     fingerprint: Fingerprint,
@@ -42,17 +48,20 @@ struct Batch {
 impl<'a> Receiver<'a> {
     pub(super) fn new(
         state: &'a AppState,
+        principal: &'a Principal,
         place: MappedTable<'a>,
         options: &'a Options,
         fingerprint: Fingerprint,
     ) -> Self {
         Self {
             state,
+            principal,
             place,
             options,
             lines: Lines::new(state.config().api.max_id_length),
             batch: Batch::default(),
             ready: Vec::with_capacity(TOGETHER),
+            unwritten: Unwritten::new(state.places().of(&principal.name).body()),
             count: 0,
             fingerprint,
         }
@@ -60,8 +69,8 @@ impl<'a> Receiver<'a> {
 
     /// Stages the ids, batch by batch.
     pub(super) async fn receive(&mut self, incoming: &mut Incoming, staged: &mut Staged) -> Result<(), Problem> {
-        let within = self.state.config().api.request_timeout;
-        while let Some(bytes) = incoming.next(within).await? {
+        let limit = self.state.config().api.request_timeout;
+        while let Some(bytes) = incoming.next(limit).await? {
             self.fingerprint.add(&bytes);
             let mut rest = &bytes[..];
             while !rest.is_empty() {
@@ -73,8 +82,7 @@ impl<'a> Receiver<'a> {
         if let Some(line) = self.lines.last().map_err(|error| refused(&error))? {
             self.take(line, staged).await?;
         }
-        self.close_batch();
-        self.stage(staged).await?;
+        self.write(staged).await?;
         if self.count == 0 {
             return Err(Problem::new(Kind::Invalid, "send at least one id"));
         }
@@ -85,9 +93,15 @@ impl<'a> Receiver<'a> {
         let Line::Id(id) = line else { return Ok(()) };
         let config = self.state.config();
         new_job::id(&id, config).map_err(|what| nothing_accepted(self.lines.number(), &what))?;
-        if !self.batch.seen.insert(id.clone()) {
+        if self.batch.seen.contains(&id) {
             return Ok(());
         }
+        if !self.unwritten.add(&id) {
+            // An upload that waits holds no bytes. Otherwise two uploads could wait for each other.
+            self.write(staged).await?;
+            self.unwritten.add_in_time(&id).await?;
+        }
+        self.batch.seen.insert(id.clone());
         self.batch.ids.push(id);
         self.count += 1;
         let most = config.api.max_ids_per_job;
@@ -97,9 +111,9 @@ impl<'a> Receiver<'a> {
         }
         if self.batch.ids.len() >= config.worker.batch as usize {
             self.close_batch();
-            if self.ready.len() >= TOGETHER {
-                self.stage(staged).await?;
-            }
+        }
+        if self.ready.len() >= TOGETHER || self.unwritten.is_large() {
+            self.write(staged).await?;
         }
         Ok(())
     }
@@ -111,11 +125,18 @@ impl<'a> Receiver<'a> {
         }
     }
 
-    async fn stage(&mut self, staged: &mut Staged) -> Result<(), Problem> {
+    /// Stages all ids that were read.
+    async fn write(&mut self, staged: &mut Staged) -> Result<(), Problem> {
+        self.close_batch();
         if !self.ready.is_empty() {
-            self.state.ledger().append(staged.upload(), &self.ready).await?;
+            let (state, limit) = (self.state, self.state.config().api.request_timeout);
+            let ids = self.ready.iter().map(|partition| partition.remaining).sum();
+            let admitted = state.backlog().admit_ids(state.ledger(), &self.principal.name, ids);
+            within(limit, admitted).await?;
+            within(limit, state.ledger().append(staged.upload(), &self.ready)).await?;
             self.ready.clear();
         }
+        self.unwritten.clear();
         Ok(())
     }
 
@@ -134,12 +155,12 @@ impl<'a> Receiver<'a> {
     /// Reads the stream only for its hash. Returns the result of the earlier request with this key.
     pub(super) async fn known(&mut self, incoming: &mut Incoming, job: &NewJob) -> Result<Option<Accepted>, Problem> {
         let Some(key) = &job.idempotency else { return Ok(None) };
-        let within = self.state.config().api.request_timeout;
-        while let Some(bytes) = incoming.next(within).await? {
+        let limit = self.state.config().api.request_timeout;
+        while let Some(bytes) = incoming.next(limit).await? {
             self.fingerprint.add(&bytes);
         }
         let key = self.fingerprint.clone().of(key.key.clone());
-        Ok(Some(self.state.ledger().replayed(job, &key).await?))
+        Ok(Some(within(limit, self.state.ledger().replayed(job, &key)).await?))
     }
 }
 

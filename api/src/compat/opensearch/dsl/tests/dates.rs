@@ -1,5 +1,6 @@
 //! Bounds that are dates.
 
+use lethe_common::filter::{Filter, Type};
 use serde_json::{Value, json};
 
 use super::{COUNTED, POINTS, parsed, parsed_of};
@@ -167,6 +168,32 @@ fn bounds_that_are_dates_become_what_the_column_counts() {
     let points = json!({"range": {"size": {"lt": "now-90d", "format": "epoch_second"}}});
     let filter = json!({"range": {"path": ["size"], "bounds": {"lt": 1_704_104_431}}});
     assert_eq!(parsed_of(POINTS, &points), Ok(filter));
+}
+
+#[test]
+fn what_counts_in_no_column_of_the_type_is_refused_with_and_without_a_negation() {
+    for format in ["epoch_millis", "epoch_second"] {
+        let range = json!({"range": {"size": {"gte": 1_700_000_000, "format": format}}});
+        let none = json!({"bool": {"must": [{"term": {"owner_id": "a"}}], "must_not": [range]}});
+        for query in [range, none] {
+            let filter: Filter = serde_json::from_value(parsed(&query).unwrap()).unwrap();
+            let in_column = |of: Type| filter.check_types(&|column| if column == "size" { of } else { Type::Text });
+            for counts in [
+                Type::Integer(64),
+                Type::Float,
+                Type::Number,
+                Type::Time,
+                Type::Text,
+                Type::Json,
+                Type::Any,
+            ] {
+                assert!(in_column(counts).is_ok(), "{query}: {counts:?}");
+            }
+            for other in [Type::Bool, Type::Uuid, Type::Bytes { uuids: true }] {
+                assert!(in_column(other).is_err(), "{query}: {other:?}");
+            }
+        }
+    }
 }
 
 #[test]

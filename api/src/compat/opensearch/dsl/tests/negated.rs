@@ -48,7 +48,7 @@ fn the_root_of_an_object_keeps_nothing_and_is_refused() {
             json!({"term": {"tags": 5}}),
         ] {
             let said = parsed_of(config, &none(&query)).unwrap_err();
-            assert!(said.contains("keeps nothing under must_not"), "{said}");
+            assert!(said.contains("under must_not needs a field inside"), "{said}");
             assert!(parsed_of(config, &query).is_ok(), "{query}");
         }
         let filled = json!({"exists": {"field": "tags"}});
@@ -84,7 +84,47 @@ fn keywords_of_numbers_are_kept_as_well() {
         json!({"wildcard": {"tags.n": "*5*"}}),
     ] {
         let said = parsed(&none(&query)).unwrap_err();
-        assert!(said.contains("would not keep numbers"), "{said}");
+        assert!(said.contains("would not keep matching numbers"), "{said}");
         assert!(parsed(&query).is_ok());
     }
+}
+
+#[test]
+fn every_one_of_many_values_is_kept_or_the_query_is_refused() {
+    let days = |n: u32| {
+        (0..n)
+            .map(|year| format!("{:04}-01-31", 1_000 + year))
+            .collect::<Vec<_>>()
+    };
+    let numbers = |n: u32| (0..n).collect::<Vec<_>>();
+    let years = |n: u32| (1_000..1_000 + n).collect::<Vec<_>>();
+    let terms = |field: &str, values: Value| json!({"terms": {field: values}});
+    // A value and its extra conditions are alternatives.
+    let kept = |query: &Value| {
+        let filter = parsed(&none(query)).unwrap();
+        let kept = &filter["and"][1]["not"]["or"]["any"];
+        let any = if kept[0]["or"].is_null() {
+            kept
+        } else {
+            &kept[0]["or"]["any"]
+        };
+        any.as_array().unwrap().len()
+    };
+    assert_eq!(kept(&terms("created_time", json!(days(201)))), 1 + 201);
+    assert_eq!(kept(&terms("created_time", json!(days(1_000)))), 1 + 1_000);
+    assert_eq!(kept(&terms("size", json!(numbers(201)))), 1 + 201);
+    // A year is a moment in some columns, and a text in others.
+    assert_eq!(kept(&terms("size", json!(years(500)))), 1 + 1_000);
+    for query in [
+        terms("created_time", json!(days(1_001))),
+        terms("size", json!(numbers(1_001))),
+        terms("size", json!(years(501))),
+    ] {
+        let said = parsed(&none(&query)).unwrap_err();
+        assert!(said.contains("too many dates and numbers under must_not"), "{said}");
+    }
+    let said = parsed(&terms("created_time", json!(days(1_001)))).unwrap_err();
+    assert!(said.contains("write at most 500 in a query"), "{said}");
+    // Other values have no other meaning.
+    assert!(parsed(&terms("size", json!(numbers(1_000)))).is_ok());
 }
