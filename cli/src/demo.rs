@@ -48,13 +48,15 @@ pub(crate) async fn run(options: &options::Demo) -> anyhow::Result<()> {
 
     let stop = Stop::on_signals()?;
     let any_port = Some(std::net::SocketAddr::from(([127, 0, 0, 1], 0)));
-    let service = Service::start(config, data, any_port, &stop).await?;
+    let Some(service) = Service::start(config, data, any_port, &stop).await? else {
+        bail!("interrupted");
+    };
     let shown = tokio::select! {
         shown = show(&service, data) => shown,
         () = stop.soon.cancelled() => bail!("interrupted"),
     };
     stop.soon.cancel();
-    service.ended().await?;
+    service.ended(&stop).await?;
     shown?;
     if let Some(kept) = &options.data {
         output::line(&format!(

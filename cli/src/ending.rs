@@ -102,9 +102,9 @@ mod tests {
         assert_eq!(
             notes(&job),
             [
-                "main/notes was skipped: its columns cannot hold a value that was asked for",
+                "main/notes was skipped: its columns cannot hold a value of the request",
                 "nothing was selected: no memory matches the request",
-                "12 rows of main's table chunks went with their memories",
+                "12 rows of the dependent table chunks in main were deleted with their memories",
             ]
         );
     }

@@ -3,9 +3,9 @@
 use std::fmt::Write;
 
 use anyhow::{Context, bail};
-use jiff::{Span, SpanRelativeTo, Timestamp};
+use jiff::Timestamp;
 use lethe_common::clock::Clock;
-use lethe_common::config::{Config, KeyHash, NAME, is_name};
+use lethe_common::config::{Config, KeyHash, NAME, is_name, parse_duration};
 use serde_json::{Map, Value, json};
 
 use crate::api::{Api, Server, listed};
@@ -17,6 +17,7 @@ pub(crate) async fn run(options: &options::Keys) -> anyhow::Result<()> {
     match &options.command {
         KeysCommand::Create(create) => self::create(create).await,
         KeysCommand::List(server) => list(server).await,
+        KeysCommand::Rotate(rotate) => self::rotate(rotate).await,
         KeysCommand::Revoke(revoke) => self::revoke(revoke).await,
         KeysCommand::Config(key) => config(key),
     }
@@ -25,9 +26,12 @@ pub(crate) async fn run(options: &options::Keys) -> anyhow::Result<()> {
 /// Creates a key over the API, and prints it.
 async fn create(options: &options::CreateKey) -> anyhow::Result<()> {
     let api = Api::of(&options.server)?;
-    let made = api.send(api.post("keys").json(&described(&options.key)?)).await?;
+    show(&api.send(api.post("keys").json(&described(&options.key)?)).await?)
+}
+
+/// Prints the secret of an answer, alone on its line: for `KEY=$(lethe keys create …)`.
+fn show(made: &Value) -> anyhow::Result<()> {
     let key = made["key"].as_str().context("the API did not answer with a key")?;
-    // Alone on its line, for `KEY=$(lethe keys create …)`.
     output::line(key);
     Ok(())
 }
@@ -35,28 +39,44 @@ async fn create(options: &options::CreateKey) -> anyhow::Result<()> {
 /// Lists the keys that the API made, page by page.
 async fn list(server: &Server) -> anyhow::Result<()> {
     let api = Api::of(server)?;
-    let mut after = String::new();
+    let mut query: Vec<(&str, String)> = Vec::new();
     loop {
-        let page = api.send(api.get("keys").query(&[("after", &after)])).await?;
+        let page = api.send(api.get("keys").query(&query)).await?;
         for key in listed(&page, "keys")? {
             output::line(&line(key));
         }
         let Some(next) = page["next"].as_str() else {
             return Ok(());
         };
-        next.clone_into(&mut after);
+        query = vec![("after", next.to_owned())];
     }
+}
+
+/// Gives a key another secret, and prints it.
+async fn rotate(options: &options::RotateKey) -> anyhow::Result<()> {
+    let api = Api::of(&options.server)?;
+    let path = format!("{}/rotate", path(&options.name)?);
+    let mut asked = Map::new();
+    if let Some(overlap) = &options.overlap {
+        asked.insert("overlap".to_owned(), json!(overlap));
+    }
+    show(&api.send(api.post(&path).json(&asked)).await?)
 }
 
 /// Revokes a key.
 async fn revoke(options: &options::RevokeKey) -> anyhow::Result<()> {
     let api = Api::of(&options.server)?;
-    if !is_name(&options.name) {
+    api.send(api.delete(&path(&options.name)?)).await?;
+    Ok(())
+}
+
+/// Returns the path of a key.
+fn path(name: &str) -> anyhow::Result<String> {
+    if !is_name(name) {
         // Another name would be another path.
         bail!("no key has such a name: {NAME}");
     }
-    api.send(api.delete(&format!("keys/{}", options.name))).await?;
-    Ok(())
+    Ok(format!("keys/{name}"))
 }
 
 /// Prints a new key, and the lines of the configuration that allow it.
@@ -110,11 +130,8 @@ fn lines(described: &Value, hash: &KeyHash) -> String {
 
 /// Reads a time, or the duration until then; a day is 24 hours.
 fn expiry(text: &str, now: Timestamp) -> anyhow::Result<Timestamp> {
-    let at = text.parse::<Timestamp>().ok().or_else(|| {
-        let span: Span = text.parse().ok()?;
-        let time = span.to_duration(SpanRelativeTo::days_are_24_hours()).ok()?;
-        now.checked_add(time).ok()
-    });
+    let at = text.parse::<Timestamp>().ok();
+    let at = at.or_else(|| now.checked_add(parse_duration(text)?).ok());
     match at {
         Some(at) if at > now => Ok(at),
         _ => bail!("write an expiry in the future, such as 90d or 2030-01-31T12:00:00Z"),
@@ -132,6 +149,10 @@ fn line(key: &Value) -> String {
         ("workspaces", words("workspaces")),
         ("targets", words("targets")),
         ("expires_at", key["expires_at"].as_str().unwrap_or_default().to_owned()),
+        (
+            "previous_secret_ends_at",
+            key["previous_secret_ends_at"].as_str().unwrap_or_default().to_owned(),
+        ),
     ] {
         if !text.is_empty() {
             // A person's id may hold any character, a line end too.

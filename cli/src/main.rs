@@ -43,6 +43,7 @@ async fn main() -> ExitCode {
         Command::Api(role) => Box::pin(roles::api(role.config.as_deref())).await,
         Command::Worker(role) => Box::pin(roles::worker(role.config.as_deref())).await,
         Command::Migrate(role) => roles::migrate(role.config.as_deref()).await,
+        Command::ForgetAudit(role) => roles::forget_audit(role.config.as_deref()).await,
         Command::Audit(options) => audit::run(&options).await,
         Command::Keys(keys) => keys::run(&keys).await,
         Command::Schedules(schedules) => schedules::run(&schedules).await,

@@ -32,7 +32,9 @@ pub(crate) enum Command {
     Worker(Role),
     /// Apply the ledger's migrations, and exit.
     Migrate(Role),
-    /// Create, list and revoke API keys.
+    /// Delete audit events whose retention has passed, and exit: for an installation whose workers may not.
+    ForgetAudit(Role),
+    /// Create, list, rotate and revoke API keys.
     Keys(Keys),
     /// Write, list, pause, preview and delete recurring deletions.
     Schedules(Schedules),
@@ -109,6 +111,8 @@ pub(crate) enum KeysCommand {
     Create(CreateKey),
     /// List the keys that were created over the API.
     List(Server),
+    /// Give a key that was created over the API another secret, and print it once.
+    Rotate(RotateKey),
     /// Revoke a key that was created over the API.
     Revoke(RevokeKey),
     /// Print a new key with its lines of the configuration, without the API.
@@ -122,6 +126,18 @@ pub(crate) struct CreateKey {
     pub(crate) server: Server,
     #[command(flatten)]
     pub(crate) key: NewKey,
+}
+
+/// A key to rotate.
+#[derive(Debug, Args)]
+pub(crate) struct RotateKey {
+    #[command(flatten)]
+    pub(crate) server: Server,
+    /// Its name.
+    pub(crate) name: String,
+    /// For how long the present secret still works: at most 30d, 0 not at all; default: 24h.
+    #[arg(long)]
+    pub(crate) overlap: Option<String>,
 }
 
 /// A key to revoke.

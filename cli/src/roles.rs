@@ -9,7 +9,7 @@ use lethe_api::connections::Port;
 use lethe_common::clock::Clock;
 use lethe_common::config::{Config, ConfigError, ConfigErrors, Role};
 use lethe_common::doorbell::Doorbell;
-use lethe_common::ledger::{Ledger, LedgerOptions};
+use lethe_common::ledger::{Ledger, LedgerError, LedgerOptions};
 use lethe_common::metrics::Metrics;
 use lethe_common::telemetry;
 use lethe_worker::store::StoreError;
@@ -21,6 +21,15 @@ use crate::lifecycle::Stop;
 
 /// The longest pause between two tries to reach the ledger at the start.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+/// Whether the ledger is ready for use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Migrated {
+    /// All migrations are applied.
+    Done,
+    /// The process was asked to stop before the ledger could be reached.
+    Stopped,
+}
 
 /// The parts of every role.
 pub(crate) struct Parts {
@@ -39,6 +48,12 @@ impl Parts {
                 "TLS is off for a server on another machine: an attacker on the network may read passwords, or impersonate the server"
             );
         }
+        for setting in &config.exposed {
+            tracing::warn!(
+                setting,
+                "other users of this machine may read the file of a secret: change its mode to 0600 or 0640"
+            );
+        }
         let ledger = Ledger::open(LedgerOptions {
             url: ledger_url,
             ..LedgerOptions::from(&config)
@@ -54,18 +69,37 @@ impl Parts {
     }
 
     /// Applies the migrations, waiting for the ledger to come up.
-    pub(crate) async fn migrate(&self, stop: &CancellationToken) -> anyhow::Result<()> {
+    pub(crate) async fn migrate(&self, stop: &CancellationToken) -> anyhow::Result<Migrated> {
+        self.migrate_patiently(stop, LedgerError::is_transient).await
+    }
+
+    /// Waits for the ledger to come up with all migrations. Applies those that are missing. If the ledger's user may not,
+    /// waits for `lethe migrate`.
+    async fn migrated(&self, stop: &CancellationToken) -> anyhow::Result<Migrated> {
+        let waits = |error: &LedgerError| error.is_transient() || matches!(error, LedgerError::Unmigrated(_));
+        self.migrate_patiently(stop, waits).await
+    }
+
+    /// Applies the migrations. Tries again after the errors for which it `waits`.
+    async fn migrate_patiently(
+        &self,
+        stop: &CancellationToken,
+        waits: impl Fn(&LedgerError) -> bool,
+    ) -> anyhow::Result<Migrated> {
         let mut pause = Duration::from_millis(100);
         loop {
             match self.ledger.migrate().await {
-                Ok(()) => return Ok(()),
-                Err(error) if error.is_transient() => {
+                Ok(()) => return Ok(Migrated::Done),
+                Err(error) if waits(&error) => {
                     tracing::warn!(ledger.sqlstate = error.sqlstate(), error = %error, "waiting for the ledger");
                 }
-                Err(error) => return Err(error).context("migrate the ledger"),
+                Err(error) => {
+                    tracing::error!(ledger.sqlstate = error.sqlstate(), error = %error, "the process stops: the ledger cannot be migrated");
+                    return Err(error).context("migrate the ledger");
+                }
             }
             if stop.run_until_cancelled(tokio::time::sleep(pause)).await.is_none() {
-                bail!("stopped before the ledger could be reached");
+                return Ok(Migrated::Stopped);
             }
             pause = (pause * 2).min(LONGEST_PAUSE);
         }
@@ -109,7 +143,14 @@ pub(crate) async fn api(config: Option<&Path>) -> anyhow::Result<()> {
     tracing::info!(url = port.url()?, "the API listens");
     let upkeep = parts.metrics.clone();
     tokio::spawn(async move { upkeep.upkeep().await });
-    let migrated = parts.migrate(&stop.soon);
+    let migrated = async {
+        let migrated = parts.migrated(&stop.soon).await;
+        if migrated.is_err() {
+            // Without its tables the API can accept nothing: it ends, so that its supervisor shows the fault.
+            stop.soon.cancel();
+        }
+        migrated
+    };
     let state = lethe_api::AppState::new(
         Arc::clone(&parts.config),
         parts.ledger.clone(),
@@ -120,7 +161,8 @@ pub(crate) async fn api(config: Option<&Path>) -> anyhow::Result<()> {
     // It serves before the ledger can be reached, and reports that.
     let (migrated, ()) = tokio::join!(migrated, lethe_api::serve(port, state, stop.soon.clone()));
     parts.ledger.close().await;
-    migrated
+    migrated?;
+    Ok(())
 }
 
 /// Runs a worker.
@@ -140,13 +182,12 @@ pub(crate) async fn worker(config: Option<&Path>) -> anyhow::Result<()> {
         parts.metrics.clone(),
         stop.soon.clone(),
     ));
-    let done = match parts.migrate(&stop.soon).await {
-        Ok(()) => {
+    let done = match parts.migrated(&stop.soon).await {
+        Ok(Migrated::Done) => {
             lethe_worker::run(env, stop.soon.clone(), stop.now).await;
             Ok(())
         }
-        // Stopped while it waited for the ledger.
-        Err(_) if stop.soon.is_cancelled() => Ok(()),
+        Ok(Migrated::Stopped) => Ok(()),
         Err(error) => Err(error),
     };
     stop.soon.cancel();
@@ -159,7 +200,23 @@ pub(crate) async fn worker(config: Option<&Path>) -> anyhow::Result<()> {
 pub(crate) async fn migrate(config: Option<&Path>) -> anyhow::Result<()> {
     let parts = distributed(config, Role::Other)?;
     let stop = Stop::on_signals()?;
-    parts.migrate(&stop.soon).await
+    if parts.migrate(&stop.soon).await? == Migrated::Stopped {
+        bail!("stopped before the ledger could be reached");
+    }
+    Ok(())
+}
+
+/// Deletes the events of the audit trail whose retention has passed.
+pub(crate) async fn forget_audit(config: Option<&Path>) -> anyhow::Result<()> {
+    let parts = distributed(config, Role::Other)?;
+    let kept = parts.config.retention.audit;
+    let forgotten = async {
+        while parts.ledger.forget_audit(kept).await? {}
+        Ok::<_, LedgerError>(())
+    };
+    forgotten.await.context("delete events of the audit trail")?;
+    parts.ledger.close().await;
+    Ok(())
 }
 
 /// Binds a listener, with an error that says what to change.

@@ -6,7 +6,9 @@ use std::path::PathBuf;
 
 use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
-use lethe_common::config::{Config, NAME, Preset, Role, SqlEndpoint, Table, Tls, VectorEndpoint, is_name};
+use lethe_common::config::{
+    Config, NAME, Preset, Role, SqlEndpoint, Table, Tls, VectorEndpoint, is_name, target_variable,
+};
 use lethe_worker::store::MappingFault;
 use lethe_worker::store::sql::SqlStore;
 use lethe_worker::store::vector::VectorStore;
@@ -99,6 +101,9 @@ async fn check(options: &Check) -> anyhow::Result<()> {
             "{setting} is \"off\": others on the network may read passwords, and answer in place of the server"
         ));
     }
+    for setting in &config.exposed {
+        output::note(&format!("{setting}: other users of this machine may read the file"));
+    }
     let checked = lethe_worker::check(&config).await?;
     match options.output {
         Format::Text => lines(&checked).iter().for_each(|line| output::line(line)),
@@ -167,10 +172,9 @@ async fn infer(options: &Infer) -> anyhow::Result<()> {
     let text = options.proposal(preset, &inferred.tables)?;
     output::line("# Proposed from the names of tables, columns and fields. Review it before the first deletion.");
     if stores.has_password {
-        let name = options.name.to_uppercase();
-        output::line(&format!(
-            "# The URL has a password: put it all into LETHE_TARGET__{name}__SQL__URL instead."
-        ));
+        let place = target_variable(&options.name, "SQL__URL");
+        let place = place.unwrap_or_else(|| "a file, and name that by `url_file` in place of `url`".to_owned());
+        output::line(&format!("# The URL has a password: put it all into {place}."));
     }
     for (what, names) in [
         ("Left out, though they have an owner", &inferred.others),

@@ -4,11 +4,11 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use lethe_api::connections::Port;
 use lethe_common::clock::Clock;
 use lethe_common::config::{Bounds, Config, KeyHash, Role};
-use lethe_common::ledger::{Actor, KeyRecord, LedgerError};
+use lethe_common::ledger::{Actor, KeyRecord, Ledger, LedgerError};
 use lethe_common::telemetry;
 use serde_json::json;
 use tokio::task::JoinHandle;
@@ -19,7 +19,7 @@ use crate::embedded::{self, Vectors};
 use crate::lifecycle::Stop;
 use crate::options;
 use crate::output::{self, Format};
-use crate::roles::{Parts, bind};
+use crate::roles::{Migrated, Parts, bind};
 
 /// The name of the key that the first start creates.
 const FIRST_KEY: &str = "first";
@@ -41,13 +41,13 @@ pub(crate) struct Service {
 }
 
 impl Service {
-    /// Starts everything.
+    /// Starts everything. Returns `None` if it was asked to stop before the ledger could be reached.
     pub(crate) async fn start(
         mut config: Config,
         data: &Path,
         listen: Option<std::net::SocketAddr>,
         stop: &Stop,
-    ) -> anyhow::Result<Self> {
+    ) -> anyhow::Result<Option<Self>> {
         // The check comes before any file is created.
         let embedded = embedded::is_wanted(&config)?;
         let data = DataDir::open(data)?;
@@ -69,7 +69,13 @@ impl Service {
             .clone()
             .unwrap_or_else(|| data.sqlite("ledger.sqlite"));
         let parts = Parts::new(config, ledger_url)?;
-        parts.migrate(&stop.soon).await?;
+        if parts.migrate(&stop.soon).await? == Migrated::Stopped {
+            vectors_stop.cancel();
+            if let Some(vectors) = vectors {
+                vectors.served.await.context("serve the vector store")??;
+            }
+            return Ok(None);
+        }
         if own_ledger {
             // This directory has one process, and the previous one is dead.
             let taken_over = async {
@@ -93,7 +99,7 @@ impl Service {
         tokio::spawn(async move { upkeep.upkeep().await });
         let api = tokio::spawn(lethe_api::serve(port, state, stop.soon.clone()));
         let worker = tokio::spawn(lethe_worker::run(env, stop.soon.clone(), stop.now.clone()));
-        Ok(Self {
+        Ok(Some(Self {
             url,
             key,
             vectors,
@@ -102,46 +108,93 @@ impl Service {
             parts,
             vectors_stop,
             _data: data,
-        })
+        }))
     }
 
-    /// Waits until everything has ended after a stop, the stores last.
-    pub(crate) async fn ended(self) -> anyhow::Result<()> {
-        self.api.await.context("serve the API")?;
-        self.worker.await.context("run the worker")?;
-        self.parts.ledger.close().await;
-        self.vectors_stop.cancel();
-        if let Some(vectors) = self.vectors {
-            vectors.served.await.context("serve the vector store")??;
-        }
-        Ok(())
+    /// Waits until everything has ended after a stop, the stores last. A part that ends by itself stops the others.
+    ///
+    /// # Errors
+    ///
+    /// If a part failed, or ended before the stop.
+    pub(crate) async fn ended(self, stop: &Stop) -> anyhow::Result<()> {
+        let (ledger, vectors_stop) = (self.parts.ledger, self.vectors_stop);
+        let api = async { self.api.await.context("serve the API") };
+        let worker = async { self.worker.await.context("run the worker") };
+        let users = async {
+            let api = part("the API", api, &stop.soon, stop);
+            let worker = part("the worker", worker, &stop.soon, stop);
+            let (api, worker) = tokio::join!(api, worker);
+            ledger.close().await;
+            vectors_stop.cancel();
+            api.and(worker)
+        };
+        let Some(vectors) = self.vectors else {
+            return users.await;
+        };
+        let vectors = async { vectors.served.await.context("serve the vector store")? };
+        let vectors = part("the vector store", vectors, &vectors_stop, stop);
+        let (users, vectors) = tokio::join!(users, vectors);
+        // If both fail, the worker may have failed for lack of the vector store.
+        vectors.and(users)
     }
 }
 
-/// Creates the first key, unless the ledger has keys. Only its hash is stored.
+/// Waits for the end of a part. If it ends before `asked`, the others are stopped too.
+async fn part(
+    what: &'static str,
+    running: impl Future<Output = anyhow::Result<()>>,
+    asked: &CancellationToken,
+    stop: &Stop,
+) -> anyhow::Result<()> {
+    let ended = running.await;
+    if asked.is_cancelled() {
+        return ended;
+    }
+    tracing::error!(part = what, "a part of the service ended by itself: the others stop");
+    stop.soon.cancel();
+    ended?;
+    bail!("{what} ended by itself")
+}
+
+/// Creates the first key, once for a ledger. Only its hash is stored. Later starts create none, even if an operator
+/// revoked it. A start whose configuration names callers creates none either.
 async fn first_key(parts: &Parts) -> anyhow::Result<Option<String>> {
+    if has_callers(&parts.config) {
+        return Ok(None);
+    }
+    let ledger = &parts.ledger;
     let first = async {
-        // With a key in the ledger, no first key is made again; `lethe keys config` makes others.
-        if !parts.ledger.keys("", 1).await?.is_empty() {
+        if ledger.had_first_key().await? {
             return Ok(None);
         }
-        let (key, hash) = KeyHash::make();
-        let record = KeyRecord {
-            name: FIRST_KEY.to_owned(),
-            sha256: hash.to_string(),
-            scopes: vec!["admin".to_owned()],
-            bounds: Bounds::default(),
-            expires_at: None,
+        // Other keys: an earlier start died before its note.
+        let made = if ledger.keys("", 1).await?.is_empty() {
+            add_first_key(ledger).await?
+        } else {
+            None
         };
-        Ok::<_, LedgerError>(
-            parts
-                .ledger
-                .add_key(&record, &Actor::named("lethe:up"))
-                .await?
-                .then_some(key),
-        )
+        ledger.note_first_key().await?;
+        Ok::<_, LedgerError>(made)
     };
     first.await.context("make the first API key")
+}
+
+/// Returns whether the configuration names callers.
+fn has_callers(config: &Config) -> bool {
+    !config.auth.keys.is_empty() || !config.auth.jwts.is_empty()
+}
+
+async fn add_first_key(ledger: &Ledger) -> Result<Option<String>, LedgerError> {
+    let (key, hash) = KeyHash::make();
+    let record = KeyRecord {
+        name: FIRST_KEY.to_owned(),
+        sha256: hash.to_string(),
+        scopes: vec!["admin".to_owned()],
+        bounds: Bounds::default(),
+        expires_at: None,
+    };
+    let added = ledger.add_key(&record, &Actor::named("lethe:up")).await?;
+    Ok(added.map(|_| key))
 }
 
 /// Runs `lethe up`.
@@ -149,10 +202,11 @@ pub(crate) async fn run(options: &options::Up) -> anyhow::Result<()> {
     let config = Config::load(options.config.as_deref(), Role::All)?;
     telemetry::init(&config.log).context("start logging")?;
     let stop = Stop::on_signals()?;
-    let service = Service::start(config, &options.data, options.listen, &stop).await?;
+    let Some(service) = Service::start(config, &options.data, options.listen, &stop).await? else {
+        return Ok(());
+    };
     announce(&service, options.output);
-    stop.soon.cancelled().await;
-    service.ended().await
+    service.ended(&stop).await
 }
 
 fn announce(service: &Service, format: Format) {
@@ -170,7 +224,10 @@ fn announce(service: &Service, format: Format) {
             output::line(&format!("Lethe is ready at {}", service.url));
             match &service.key {
                 Some(key) => output::line(&format!("API key (shown this once): {key}")),
-                None => output::line("The API key was shown at the first start."),
+                None if has_callers(&service.parts.config) => {
+                    output::line("API keys: those of the configuration, and those made over the API.");
+                }
+                None => output::line("The first start showed the API key. If it is lost, run `lethe keys config`."),
             }
             if let Some(vectors) = &service.vectors {
                 output::line(&format!(
@@ -179,5 +236,43 @@ fn announce(service: &Service, format: Format) {
                 ));
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_part_that_ends_by_itself_stops_the_others_and_is_an_error() {
+        for early in [Ok(()), Err(anyhow::anyhow!("broken"))] {
+            let stop = Stop::default();
+            let api = async {
+                stop.soon.cancelled().await;
+                Ok(())
+            };
+            let api = part("the API", api, &stop.soon, &stop);
+            let worker = part("the worker", async { early }, &stop.soon, &stop);
+            let (api, worker) = tokio::join!(api, worker);
+            assert!(api.is_ok() && worker.is_err());
+        }
+    }
+
+    #[tokio::test]
+    async fn a_part_that_panics_is_an_error() {
+        let stop = Stop::default();
+        let panicking: JoinHandle<()> = tokio::spawn(async { panic!("a fault") });
+        let api = async { panicking.await.context("serve the API") };
+        assert!(part("the API", api, &stop.soon, &stop).await.is_err());
+        assert!(stop.soon.is_cancelled());
+    }
+
+    #[tokio::test]
+    async fn a_part_that_ends_after_the_stop_has_done_what_it_should() {
+        let stop = Stop::default();
+        stop.soon.cancel();
+        assert!(part("the API", async { Ok(()) }, &stop.soon, &stop).await.is_ok());
+        let failing = async { Err(anyhow::anyhow!("flush")) };
+        assert!(part("the vector store", failing, &stop.soon, &stop).await.is_err());
     }
 }
