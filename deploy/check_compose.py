@@ -62,7 +62,7 @@ def postgres(directory, password):
 
 def make_keys(secrets):
     """Makes the secrets as the first start does; returns a key for a person."""
-    for name in ("api", "worker", "postgres", "qdrant", "prometheus", "grafana"):
+    for name in ("api", "worker", "postgres", "redis", "qdrant", "prometheus", "grafana"):
         (secrets / name).mkdir(parents=True)
     environment = {**os.environ, "LETHE_SECRETS": str(secrets), "LETHE_BASE": str(DEPLOY / "compose/lethe.toml")}
     command = ["sh", DEPLOY / "compose/keys", "add", "ops", "admin"]
@@ -113,7 +113,7 @@ def eventually(what, look):
         if found:
             return found
         time.sleep(0.1)  # between two questions
-    sys.exit(f"compose: waited in vain for {what}")
+    sys.exit(f"compose: timed out waiting for {what}")
 
 
 @contextlib.contextmanager
@@ -155,7 +155,9 @@ def check_lethe(directory, secrets, key, sockets, psql):
             return stack.enter_context(running(command, directory, name, **more))
 
         quiet = ["--save", "", "--appendonly", "no", "--bind", "127.0.0.1"]
-        start(["redis-server", "--port", str(redis), *quiet], "redis", stdout=subprocess.DEVNULL)
+        server = ["redis-server", secrets / "redis/redis.conf", "--port", str(redis), *quiet]
+        start(server, "redis", stdout=subprocess.DEVNULL)
+        check_redis(secrets, redis)
         up = [LETHE, "up", "--data", str(directory / "engine"), "--listen", "127.0.0.1:0", "--output", "json"]
         engine = start(up, "engine", environment=plain, stdout=subprocess.PIPE)
         ready, _, _ = select.select([engine.stdout], [], [], PATIENCE)
@@ -209,6 +211,16 @@ def check_lethe(directory, secrets, key, sockets, psql):
         lines = [line for url in workers for line in fetch(f"{url}/metrics")[1].splitlines()]
         attempts = [line for line in lines if line.startswith("lethe_partition_attempts_total")]
         expect(any(not line.endswith(" 0") for line in attempts), f"compose: no worker worked: {attempts}")
+
+
+def check_redis(secrets, port):
+    """Runs Redis' health check, which has the password, and a command that has none."""
+    services = yaml.safe_load((DEPLOY.parent / "docker-compose.yml").read_text())["services"]
+    test = [part.replace("$$", "$") for part in services["redis"]["healthcheck"]["test"][1:]]
+    test[-1] = test[-1].replace("/run/lethe", str(secrets / "redis")).replace("redis-cli", f"redis-cli -p {port}")
+    eventually("Redis to be healthy", lambda: subprocess.run(test, capture_output=True).returncode == 0)
+    anybody = subprocess.run(["redis-cli", "-p", str(port), "ping"], capture_output=True, text=True)
+    expect("NOAUTH" in anybody.stdout + anybody.stderr, f"compose: Redis answers anybody: {anybody.stdout}")
 
 
 class Qdrant(http.server.BaseHTTPRequestHandler):

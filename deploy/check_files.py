@@ -12,8 +12,10 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 DEPLOY = ROOT / "deploy"
 RUNBOOK = "docs/src/how-to/runbook.md"
 SERVICES = {"api", "worker", "postgres", "redis", "qdrant", "prometheus", "grafana"}
-# `name:1`, `name:1.2` and `name:latest` are other images next month.
-PINNED = re.compile(r"^[a-z0-9./_-]+:v?\d+\.\d+(\.\d+)?(-[a-z]+)?$")
+# Only the api, Prometheus and Grafana are published.
+INSIDE = {"postgres", "redis", "qdrant", "collection"}
+# `name:1`, `name:1.2` and `name:latest` are other images next month. A digest may follow.
+PINNED = re.compile(r"^[a-z0-9./_-]+:v?\d+\.\d+(\.\d+)?(-[a-z]+)?(@sha256:[0-9a-f]{64})?$")
 METRIC = re.compile(r"\b(?:lethe|process)_[a-z_]+\b")
 
 problems = []
@@ -43,8 +45,14 @@ def check_compose():
         if how["condition"] == "service_completed_successfully"
     }
     used = set()
+    internal = {name for name, network in compose["networks"].items() if (network or {}).get("internal") is True}
     for name, service in services.items():
         say = f"compose: {name}"
+        networks = set(service.get("networks", []))
+        expect(networks or service.get("network_mode") == "none", f"{say}: is on the network of all")
+        expect(networks <= compose["networks"].keys(), f"{say}: is on a network that is not there")
+        expect(name not in INSIDE or networks <= internal, f"{say}: can be reached from outside")
+        expect(not service.get("ports") or networks - internal, f"{say}: publishes ports of an internal network")
         expect(PINNED.match(service["image"]), f"{say}: {service['image']} is not pinned")
         if service.get("restart") == "no":
             # `up --wait` takes the end of a container for a failure unless somebody waits for it.
@@ -60,6 +68,7 @@ def check_compose():
         expect("no-new-privileges:true" in service.get("security_opt", []), f"{say}: may gain privileges")
         limits = service["deploy"]["resources"]["limits"]
         expect({"cpus", "memory"} <= limits.keys(), f"{say}: has no limits")
+        expect(0 < service.get("pids_limit", 0) <= 1000, f"{say}: may start any number of processes")
         for port in service.get("ports", []):
             expect(port.startswith("127.0.0.1:"), f"{say}: {port} is published to everybody")
         for variable in service.get("environment", {}):

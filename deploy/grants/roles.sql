@@ -1,0 +1,32 @@
+-- The database roles of Lethe's processes. Run this once, as a superuser, on the ledger's database:
+--
+--     psql -v ON_ERROR_STOP=1 -d lethe -f deploy/grants/roles.sql
+--
+-- The ledger has a database of its own: other roles lose their way in. The roles get no password here: `\password
+-- lethe_api` in psql sets one, and sends only its hash. ledger.sql gives each role its rights on tables. Both files may
+-- run again at any time. docs/src/operate/database-roles.md has all steps.
+
+BEGIN;
+
+DO $$
+DECLARE
+    role_name TEXT;
+BEGIN
+    -- lethe_migrate owns the tables: `lethe migrate`. lethe_api and lethe_worker: the processes of these names.
+    -- lethe_retention: `lethe forget-audit`.
+    FOREACH role_name IN ARRAY ARRAY['lethe_migrate', 'lethe_api', 'lethe_worker', 'lethe_retention'] LOOP
+        IF NOT EXISTS (SELECT 1 FROM pg_roles WHERE rolname = role_name) THEN
+            EXECUTE format('CREATE ROLE %I LOGIN', role_name);
+        END IF;
+        EXECUTE format('GRANT CONNECT ON DATABASE %I TO %I', current_database(), role_name);
+    END LOOP;
+    EXECUTE format('REVOKE ALL ON DATABASE %I FROM PUBLIC', current_database());
+END
+$$;
+
+-- Before version 15, PostgreSQL let every role create tables here.
+REVOKE ALL ON SCHEMA public FROM PUBLIC;
+GRANT USAGE, CREATE ON SCHEMA public TO lethe_migrate;
+GRANT USAGE ON SCHEMA public TO lethe_api, lethe_worker, lethe_retention;
+
+COMMIT;
