@@ -1,9 +1,10 @@
 """Runs every snippet of README.md, of the guide and of the pages of the APIs, as they are written.
 
-Each page has an installation of its own: the default one, or what the page's own TOML configures. TOML that names targets
-configures one by itself, which has to start: its stores are somewhere else. The memories that a page names are in both
-stores before, and are gone afterwards. Only the address, the keys and the places of files are put
-in. Needs the built program and `pip install agno[os] mem0ai opensearch-py qdrant-client`.
+Each page has an installation of its own: the default one, or the one that the page's TOML configures. TOML that names targets
+configures an installation by itself. That one has to start, and its stores are somewhere else. The memories that a page names
+are in both stores before, and are gone afterwards. Only the address, the keys and the places of files are put in. The output
+of a command is compared with the output that the page shows. Needs the built program and
+`pip install agno[os] mem0ai opensearch-py qdrant-client`. The tutorials have stores of their own: `tutorials.py` runs them.
 """
 
 import ast
@@ -11,12 +12,15 @@ import asyncio
 import inspect
 import json
 import os
+import pathlib
 import re
 import subprocess
+import tempfile
 
 os.environ["MEM0_TELEMETRY"] = "False"
 
-from support.installation import PATIENCE, ROOT, binary, environment, installation
+from support.installation import PATIENCE, ROOT, binary, environment, installation, up
+from support.pages import commands, compare, is_up, snippets
 from support.stores import Stores
 
 UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -27,37 +31,19 @@ ALL_TESTS = "./tests/run"
 # The snippet changes what a job is doing: none may end before it is changed.
 PAUSED = {("api/docs/opensearch.md", "wait_for_completion")}
 
-# What the page shows is how memories come to be.
+# The snippet of the page writes memories.
 WRITES = {"cli/docs/embedded.md"}
+
+# An operator's commands: they need servers, roles or programs that no test has.
+NOT_RUN = "sh"
+
+# The directory of the tutorials.
+TUTORIALS = ROOT / "docs" / "src" / "start"
 
 
 def pages():
-    guide = [page for page in sorted((ROOT / "docs").rglob("*.md")) if "```" in page.read_text()]
+    guide = [page for page in sorted((ROOT / "docs").rglob("*.md")) if "```" in page.read_text() and page.parent != TUTORIALS]
     return [ROOT / "README.md", *guide, *sorted((ROOT / "api" / "docs").glob("*.md")), *sorted((ROOT / "cli" / "docs").glob("*.md"))]
-
-
-def snippets(page):
-    """Returns the language and the text of each fenced block."""
-    blocks = re.findall(r"^```(\w*)\n(.*?)^```$", page.read_text(), re.MULTILINE | re.DOTALL)
-    assert page.read_text().count("```") == 2 * len(blocks), f"{page}: a block is not read"
-    return blocks
-
-
-def commands(block):
-    """Returns the commands of a console, each with what is to be printed."""
-    found, lines = [], block.splitlines()
-    while lines:
-        command = lines.pop(0)
-        assert command.startswith("$ "), command
-        command = command.removeprefix("$ ")
-        # A command goes on until its quotes are closed.
-        while command.endswith("\\") or command.replace("\\'", "").count("'") % 2:
-            command += "\n" + lines.pop(0)
-        printed = []
-        while lines and not lines[0].startswith("$ "):
-            printed.append(lines.pop(0))
-        found.append((command, "\n".join(printed)))
-    return found
 
 
 def put_in(text, service):
@@ -88,6 +74,9 @@ def run_console(text, service):
             assert os.access(ROOT / ALL_TESTS, os.X_OK), command
             continue
         variables = environment() | {"KEY": service.key}
+        if is_up(command):
+            run_up(command, printed, variables)
+            continue
         done = subprocess.run(
             ["bash", "-euc", put_in(command, service)],
             cwd=service.directory,
@@ -98,12 +87,19 @@ def run_console(text, service):
         )
         assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
         if printed:
-            assert done.stdout.strip() == printed, f"{command}\n{done.stdout}"
+            compare(command, printed, done.stdout)
         try:
             answer = json.loads(done.stdout)
         except json.JSONDecodeError:
             continue
         assert not {"error", "detail", "title"} & set(answer), f"{command}\n{answer}"
+
+
+def run_up(command, shown, variables):
+    """Starts the service of a page, compares what it prints, and stops it."""
+    with tempfile.TemporaryDirectory() as directory, up(pathlib.Path(directory), len(shown.splitlines()), variables) as printed:
+        # The test has another port.
+        compare(command, shown.replace(":7878", ":…"), "\n".join(printed))
 
 
 def run(page):
@@ -133,7 +129,7 @@ def run(page):
                 run_python(text, service, names)
             elif language == "console":
                 run_console(text, service)
-            else:
+            elif language != NOT_RUN:
                 assert language == "toml", f"{name}: no test runs `{language}`:\n{text}"
             if paused:
                 service.ask("POST", "/v1/targets/main/resume")

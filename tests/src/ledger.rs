@@ -50,6 +50,11 @@ pub async fn refuse_nothing(site: &Site, table: &str) {
     run(site, &format!("DROP TRIGGER {TRIGGER}{of}")).await;
 }
 
+/// Makes the text of an applied migration another one than the program's.
+pub async fn change_a_migration(site: &Site) {
+    run(site, "UPDATE _sqlx_migrations SET checksum = '\\x00' WHERE version = 1").await;
+}
+
 /// Runs statements directly on the ledger's database.
 async fn run(site: &Site, statements: &str) {
     let statements = sqlx::raw_sql(AssertSqlSafe(statements));

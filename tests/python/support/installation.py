@@ -67,6 +67,22 @@ def environment():
 
 
 @contextlib.contextmanager
+def up(directory, lines, variables):
+    """Starts `lethe up` in a directory, as a page shows it but for the port; returns the first lines that it prints."""
+    log = directory / "up.log"
+    command = [binary(), "up", "--listen", "127.0.0.1:0"]
+    with log.open("w") as file:
+        process = subprocess.Popen(command, cwd=directory, env=variables, stdout=subprocess.PIPE, stderr=file, text=True)
+    try:
+        printed = [process.stdout.readline().rstrip("\n") for _ in range(lines)]
+        assert all(printed), f"lethe up does not start:\n{log.read_text()}"
+        yield printed
+    finally:
+        process.terminate()
+        process.wait(PATIENCE)
+
+
+@contextlib.contextmanager
 def installation(configuration=""):
     """Starts a service with this configuration; the empty one is the default installation."""
     with tempfile.TemporaryDirectory() as directory:

@@ -1,5 +1,6 @@
 //! A process' memory does not grow with the size of a job.
 
+use futures::future::join_all;
 use lethe_tests::client::counts;
 use lethe_tests::layout::Layout;
 use lethe_tests::memories::{self, Memory};
@@ -80,4 +81,25 @@ async fn a_body_of_many_values_needs_no_more_memory_than_its_bytes() {
     let more = peak(service.process.id()) - before;
     // The body, and freed memory that the allocator keeps.
     assert!(more < 64 * 1_024, "{more} KiB more");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn simultaneous_uploads_of_long_ids_need_little_memory() {
+    let site = Site::new(Layout::POSTGRES_REDIS).await;
+    let service = site.api().await;
+    let before = peak(service.process.id());
+    // Batches of a thousand such ids have four megabytes each.
+    let long = "\u{1d11e}".repeat(950);
+    let uploads = (0..8).map(|upload| {
+        let lines: String = (0..2_500).map(|n| format!("{upload}-{n}-{long}\n")).collect();
+        let request = service.client.request(Method::POST, "/v1/jobs");
+        let request = request.header("content-type", "application/x-ndjson").body(lines);
+        service.client.send(request)
+    });
+    for answer in join_all(uploads).await {
+        answer.accepted();
+        assert_eq!(answer.body["selected"], 2_500);
+    }
+    let more = peak(service.process.id()) - before;
+    assert!(more < 96 * 1_024, "{more} KiB more");
 }

@@ -2,6 +2,7 @@
 
 use std::process::Output;
 
+use lethe_tests::config::KEY;
 use lethe_tests::layout::Layout;
 use lethe_tests::memories::{self, ids};
 use lethe_tests::service::{Service, Site, TARGET, lethe};
@@ -10,7 +11,7 @@ use serde_json::{Value, json};
 async fn run(service: &Service, arguments: &[&str]) -> Output {
     let mut command = lethe();
     command.args(arguments).env("LETHE_URL", service.client.url());
-    command.env("LETHE_KEY", service.said["key"].as_str().unwrap());
+    command.env("LETHE_KEY", service.said["key"].as_str().unwrap_or(KEY));
     tokio::task::spawn_blocking(move || command.output().unwrap())
         .await
         .unwrap()
@@ -265,10 +266,18 @@ async fn keys_are_made_listed_and_taken_away_from_a_shell() {
         "{listed}"
     );
     assert!(!listed.contains(key.trim()), "{listed}");
+    let second = stdout(run(&service, &["keys", "rotate", "nightly", "--overlap", "1h"]).await);
+    let listed = stdout(run(&service, &["keys", "list"]).await);
+    assert!(listed.contains("previous_secret_ends_at=\""), "{listed}");
+    for secret in [&key, &second] {
+        assert!(submit(secret.clone()).await.unwrap().status.success());
+    }
     assert_eq!(stdout(run(&service, &["keys", "revoke", "nightly"]).await), "");
-    let refused = submit(key).await.unwrap();
-    assert_eq!(refused.status.code(), Some(1));
-    assert!(String::from_utf8(refused.stderr).unwrap().contains("401"));
+    for secret in [key, second] {
+        let refused = submit(secret).await.unwrap();
+        assert_eq!(refused.status.code(), Some(1));
+        assert!(String::from_utf8(refused.stderr).unwrap().contains("401"));
+    }
     let lines = stdout(run(&service, &["keys", "config", "ops", "--scope", "admin"]).await);
     assert!(lines.contains("[[auth.key]]\nname = \"ops\""), "{lines}");
 }

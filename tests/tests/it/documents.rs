@@ -1,19 +1,26 @@
-//! The pages of the guide: their links lead to files, and the walk of one deletion stays short.
+//! The pages: their links lead to files, the guide's summary lists them, and the walk of one deletion stays short.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+/// The top of the repository.
+pub(crate) const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 
-/// Returns all pages below a directory.
-fn pages(directory: &Path) -> Vec<PathBuf> {
+/// Returns all files below a directory of the repository that have one of these extensions.
+pub(crate) fn files(directory: &str, extensions: &[&str]) -> Vec<PathBuf> {
     let mut found = Vec::new();
-    for entry in fs::read_dir(directory).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            found.extend(pages(&path));
-        } else if path.extension().is_some_and(|extension| extension == "md") {
-            found.push(path);
+    let mut directories = vec![Path::new(ROOT).join(directory)];
+    while let Some(directory) = directories.pop() {
+        for entry in fs::read_dir(directory).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                directories.push(path);
+            } else if path
+                .extension()
+                .is_some_and(|extension| extensions.iter().any(|known| extension == *known))
+            {
+                found.push(path);
+            }
         }
     }
     found
@@ -29,8 +36,10 @@ fn links(page: &str) -> impl Iterator<Item = &str> {
 
 #[test]
 fn every_link_of_a_page_leads_to_a_file() {
-    let pages = pages(&Path::new(ROOT).join("docs"));
+    let mut pages = files("docs", &["md"]);
     assert!(!pages.is_empty());
+    let others = ["README.md", "CONTRIBUTING.md", "tests/README.md", "deploy/README.md"];
+    pages.extend(others.map(|page| Path::new(ROOT).join(page)));
     for page in pages {
         let text = fs::read_to_string(&page).unwrap();
         for link in links(&text) {
@@ -38,6 +47,18 @@ fn every_link_of_a_page_leads_to_a_file() {
             assert!(target.exists(), "{}: there is no {link}", page.display());
         }
     }
+}
+
+#[test]
+fn the_summary_lists_every_page_of_the_guide_once() {
+    let guide = Path::new(ROOT).join("docs/src");
+    let summary = fs::read_to_string(guide.join("SUMMARY.md")).unwrap();
+    let mut listed: Vec<PathBuf> = links(&summary).map(|link| guide.join(link)).collect();
+    listed.push(guide.join("SUMMARY.md"));
+    listed.sort();
+    let mut pages = files("docs/src", &["md"]);
+    pages.sort();
+    assert_eq!(pages, listed);
 }
 
 #[test]

@@ -8,6 +8,7 @@ use lethe_tests::memories::{self, Memories, Memory, ids};
 use lethe_tests::service::{Service, up};
 use lethe_tests::vectors::Vectors;
 use lethe_tests::wait;
+use reqwest::{Method, StatusCode};
 use serde_json::json;
 
 /// Opens the stores of a data directory, over the test's own connections.
@@ -69,6 +70,30 @@ async fn a_fresh_directory_serves_the_agno_fixture() {
         "succeeded"
     );
     assert_eq!(stores(&data, &service).1.left().await, left);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_first_key_is_made_once_and_not_where_the_configuration_has_keys() {
+    let directory = tempfile::tempdir().unwrap();
+    let data = directory.path().join("data");
+    // The configuration of tests has a key.
+    let mut configured = up(&data, Some(&Config::default()), directory.path()).await;
+    assert_eq!(configured.said["key"], json!(null));
+    configured.process.terminate();
+    assert!(configured.process.exits().await.success());
+
+    let mut first = up(&data, None, directory.path()).await;
+    assert!(first.said["key"].is_string(), "no start has made one yet");
+    let revoked = first
+        .client
+        .send(first.client.request(Method::DELETE, "/v1/keys/first"))
+        .await;
+    assert_eq!(revoked.status, StatusCode::NO_CONTENT, "{}", revoked.text);
+    first.process.terminate();
+    assert!(first.process.exits().await.success());
+
+    let second = up(&data, None, directory.path()).await;
+    assert_eq!(second.said["key"], json!(null), "an operator has revoked it");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -6,6 +6,7 @@ use lethe_tests::client::counts;
 use lethe_tests::layout::Layout;
 use lethe_tests::memories::{self, ids};
 use lethe_tests::service::{Service, Site};
+use lethe_tests::tap::{DELETE, SCROLL, Side};
 use lethe_tests::{ledger, on_both_databases};
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -16,6 +17,7 @@ on_both_databases!(
     an_outcome_that_is_refused_fails_its_job_and_no_other,
     an_intent_that_is_refused_fails_its_job_before_anything_is_touched,
     a_count_that_is_refused_fails_its_job_and_a_retry_finishes_it,
+    a_release_that_is_refused_changes_no_count_of_its_neighbours,
 );
 
 /// `api.max_id_length`, in characters.
@@ -192,4 +194,36 @@ async fn a_count_that_is_refused_fails_its_job_and_a_retry_finishes_it(layout: L
     assert!(answer.status.is_success(), "{}", answer.text);
     // The second attempt finishes the first one by its intent.
     succeeded(&[service.client.ended(id).await], "erased");
+}
+
+async fn a_release_that_is_refused_changes_no_count_of_its_neighbours(layout: Layout) {
+    let mut site = Site::new(layout).await;
+    site.configure(|config| config.set("worker.slots", 1));
+    let all = memories::of("alice", 2);
+    site.add(&all).await;
+    let service = site.start().await;
+    assert!(service.client.post("/v1/pause").await.status.is_success());
+    let kept = service.client.submit_ids(&ids(&all[..1])).await;
+    let other = service.client.submit_ids(&ids(&all[1..])).await;
+    let when = format!("NEW.state = 'due' AND NEW.job_id = '{kept}'");
+    ledger::refuse(&site, "partitions", "UPDATE", &when).await;
+    let mut deletion = site.tap.hold(DELETE, 0, Side::Before);
+    let mut reading_back = site.tap.hold(SCROLL, 1, Side::Before);
+    assert!(service.client.post("/v1/resume").await.status.is_success());
+
+    // An application deletes the row of the other one, after it was found.
+    deletion.caught().await;
+    let delete = format!("DELETE FROM agno_memories WHERE memory_id = '{}'", all[1].id);
+    site.memories.run(&delete).await;
+    deletion.release();
+    // A vector comes back, so its partition is released for another try.
+    reading_back.caught().await;
+    site.vectors.add(&all[..1]).await;
+    reading_back.release();
+
+    failed(&service.client.ended(&kept).await);
+    let job = service.client.ended(&other).await;
+    assert_eq!(job["state"], "succeeded", "{job:#}");
+    let expected = json!({"sql": {"absent": 1}, "vector": {"erased": 1}});
+    assert_eq!(counts(&job), expected, "{job:#}");
 }

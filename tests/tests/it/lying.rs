@@ -172,5 +172,5 @@ async fn a_small_job_that_cannot_be_read_back_at_once_is_read_back_later(layout:
     let erased = json!({"erased": 10});
     assert_eq!(counts(&job), json!({"sql": erased, "vector": erased}), "{job:#}");
     let after = site.tap.calls()[SCROLL];
-    assert!(after > before, "it was read back all the same: {before}, {after}");
+    assert!(after > before, "it was read back nevertheless: {before}, {after}");
 }

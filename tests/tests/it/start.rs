@@ -9,7 +9,7 @@ use lethe_tests::postgres::Postgres;
 use lethe_tests::process::Process;
 use lethe_tests::redis::Redis;
 use lethe_tests::service::{Site, lethe, logged, up};
-use lethe_tests::{config, wait};
+use lethe_tests::{config, ledger, wait};
 use reqwest::StatusCode;
 use serde_json::json;
 
@@ -77,6 +77,51 @@ async fn a_bad_configuration_is_refused_with_all_that_is_wrong() {
         for wrong in ["worker.slots", "lease.duration", "retry.no_such_key", "ledger.url"] {
             assert!(said.contains(wrong), "{wrong} is not in: {said}");
         }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_ledger_that_cannot_be_migrated_ends_every_role_with_its_error() {
+    let site = Site::new(Layout::POSTGRES_REDIS).await;
+    let mut migrating = site.role("migrate");
+    assert!(migrating.exits().await.success());
+    // As if another version had written this migration.
+    ledger::change_a_migration(&site).await;
+    for role in ["api", "worker", "migrate"] {
+        let mut process = site.role(role);
+        assert_eq!(process.exits().await.code(), Some(1), "{role}");
+        let said = logged(&process, "the process stops: the ledger cannot be migrated", "error");
+        assert_eq!(said.as_deref(), Some("the ledger could not be migrated"), "{role}");
+        assert!(process.log().contains("error: migrate the ledger"), "{role}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_process_that_waits_for_its_ledger_stops_when_asked() {
+    let directory = tempfile::tempdir().unwrap();
+    // Nothing listens there.
+    let config = Config::default().set("ledger.url", "postgres://postgres@127.0.0.1:9/postgres");
+    let path = config.write(directory.path());
+    let data = directory.path().join("data");
+    let mut processes = ["api", "worker", "up"].map(|role| {
+        let mut command = lethe();
+        command.arg(role).arg("--config").arg(&path);
+        if role == "up" {
+            command.arg("--data").arg(&data);
+        }
+        Process::start(role, &mut command, directory.path())
+    });
+    for process in &mut processes {
+        process
+            .says("it waits", |process| {
+                logged(process, "waiting for the ledger", "message")
+            })
+            .await;
+        process.terminate();
+    }
+    for process in &mut processes {
+        let status = process.exits().await;
+        assert_eq!(status.code(), Some(0), "{}", process.log());
     }
 }
 

@@ -8,16 +8,18 @@ use lethe_tests::service::lethe;
 const NOWHERE: &str = "http://127.0.0.1:9";
 
 /// Every subcommand.
-const COMMANDS: [&[&str]; 35] = [
+const COMMANDS: [&[&str]; 37] = [
     &[],
     &["up"],
     &["demo"],
     &["api"],
     &["worker"],
     &["migrate"],
+    &["forget-audit"],
     &["keys"],
     &["keys", "create"],
     &["keys", "list"],
+    &["keys", "rotate"],
     &["keys", "revoke"],
     &["keys", "config"],
     &["schedules"],
@@ -110,6 +112,7 @@ fn a_command_without_what_it_needs_is_refused() {
         (&["up", "--output", "yaml"], "[possible values: text, json]"),
         (&["demo", "more"], "unexpected argument"),
         (&["keys", "create"], "--scope"),
+        (&["keys", "rotate"], "<NAME>"),
         (&["keys", "revoke"], "<NAME>"),
         (&["keys", "config", "nightly"], "--scope"),
         (&["schedules", "show"], "<NAME>"),
@@ -156,7 +159,7 @@ fn a_command_about_the_api_needs_a_key() {
 
 #[test]
 fn a_configuration_that_cannot_be_used_is_refused_by_every_role() {
-    for role in ["api", "worker", "migrate"] {
+    for role in ["api", "worker", "migrate", "forget-audit"] {
         refused(&[role], 2, "ledger.url: name the ledger's database, or run `lethe up`");
     }
     for arguments in [&["up"][..], &["api"], &["worker"], &["migrate"], &["targets", "check"]] {
@@ -186,6 +189,7 @@ fn what_is_refused_before_anything_is_sent() {
         (&["schedules", "put", "nightly", "{"], 1, "as JSON"),
         (&["schedules", "put", "nightly", "nowhere"], 1, "read nowhere"),
         (&["schedules", "show", "../jobs"], 1, "no schedule has such a name"),
+        (&["keys", "rotate", "../jobs"], 1, "no key has such a name"),
         (&["keys", "revoke", "../jobs"], 1, "no key has such a name"),
         (
             &["keys", "create", "k", "--scope", "admin", "--expires", "soon"],
@@ -231,6 +235,7 @@ fn an_api_that_cannot_be_reached_is_said() {
         &["resume", "main"],
         &["keys", "create", "nightly", "--scope", "admin"],
         &["keys", "list"],
+        &["keys", "rotate", "nightly"],
         &["keys", "revoke", "nightly"],
         &["schedules", "list"],
         &["schedules", "show", "nightly"],
