@@ -1,4 +1,4 @@
-"""Runs every snippet of README.md, of the guide and of the pages of the APIs, as they are written.
+"""Runs every snippet of README.md and of the guide, as they are written.
 
 Each page has an installation of its own: the default one, or the one that the page's TOML configures. TOML that names targets
 configures an installation by itself. That one has to start, and its stores are somewhere else. The memories that a page names
@@ -29,7 +29,7 @@ UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 ALL_TESTS = "./tests/run"
 
 # The snippet changes what a job is doing: none may end before it is changed.
-PAUSED = {("api/docs/opensearch.md", "wait_for_completion")}
+PAUSED = {("docs/src/compatibility/opensearch.md", "wait_for_completion")}
 
 # The snippet of the page writes memories.
 WRITES = {"cli/docs/embedded.md"}
@@ -43,7 +43,7 @@ TUTORIALS = ROOT / "docs" / "src" / "start"
 
 def pages():
     guide = [page for page in sorted((ROOT / "docs").rglob("*.md")) if "```" in page.read_text() and page.parent != TUTORIALS]
-    return [ROOT / "README.md", *guide, *sorted((ROOT / "api" / "docs").glob("*.md")), *sorted((ROOT / "cli" / "docs").glob("*.md"))]
+    return [ROOT / "README.md", *guide, *sorted((ROOT / "cli" / "docs").glob("*.md"))]
 
 
 def put_in(text, service):
@@ -142,7 +142,7 @@ def run(page):
 
 
 def main():
-    ran = {page.name: run(page) for page in pages()}
+    ran = {str(page.relative_to(ROOT)): run(page) for page in pages()}
     without = [page for page, n in ran.items() if not n]
     assert not without, f"pages without a snippet: {without}"
     assert sum(ran.values()) >= 13, ran
