@@ -5,11 +5,12 @@
 import { readFileSync } from "node:fs";
 import { once } from "node:events";
 import { Queue, Worker } from "bullmq";
+import { Redis } from "ioredis";
 import pg from "pg";
 import { QdrantClient } from "@qdrant/js-client-grpc";
 
 const { PEER_REDIS, PEER_SQL, PEER_COLLECTION, PEER_HOST, PEER_PORT, PEER_KEY } = process.env;
-const connection = { url: PEER_REDIS, maxRetriesPerRequest: null };
+const connection = new Redis(PEER_REDIS, { maxRetriesPerRequest: null });
 const [file] = process.argv.slice(2);
 
 if (file) {
@@ -27,7 +28,14 @@ if (file) {
 
 const pool = new pg.Pool({ connectionString: PEER_SQL, max: 10 });
 const vectors = PEER_COLLECTION
-  ? new QdrantClient({ host: PEER_HOST, port: Number(PEER_PORT), https: false, apiKey: PEER_KEY, checkCompatibility: false })
+  ? new QdrantClient({
+      host: PEER_HOST,
+      port: Number(PEER_PORT),
+      https: false,
+      apiKey: PEER_KEY,
+      checkCompatibility: false,
+      compression: false,
+    })
   : undefined;
 const worker = new Worker(
   "peers",

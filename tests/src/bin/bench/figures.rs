@@ -1,5 +1,6 @@
 //! What was measured, as a table, as JSON and as a plot.
 
+use std::fmt::Write as _;
 use std::path::Path;
 use std::time::Duration;
 
@@ -146,14 +147,16 @@ impl Figures {
                 .iter()
                 .map(|(part, ms)| format!("{part} {ms:.2}"))
                 .collect();
-            table += &format!(
-                "| {}, {} | {} | {rate:.0} ({least:.0}, {most:.0}) | {:.2} | {p50} | {p99} | {} |\n",
+            writeln!(
+                table,
+                "| {}, {} | {} | {rate:.0} ({least:.0}, {most:.0}) | {:.2} | {p50} | {p99} | {} |",
                 figure.bench,
                 figure.case,
                 figure.who,
                 self.ratio(figure),
                 used.join(", ")
-            );
+            )
+            .unwrap();
         }
         table
     }

@@ -1,11 +1,12 @@
 //! More than can be done, from callers that mean no good: what a well-behaved caller sees meanwhile, how refusals are answered,
 //! what memory the API needs, and whether all that was accepted ends.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use lethe_tests::client::Client;
+use lethe_tests::client::{Answer, Client};
 use lethe_tests::service::Service;
 use reqwest::Method;
 use serde_json::json;
@@ -36,19 +37,16 @@ const REFUSED_WITHIN: Duration = Duration::from_millis(100);
 const MEMORY: f64 = 192.0;
 const RATIO: f64 = 5.0;
 
-/// What was answered to the flood.
+/// The answers to the flood.
 #[derive(Default)]
 struct Answers {
-    accepted: AtomicU64,
-    refused: AtomicU64,
-    /// Refusals without `Retry-After`.
-    silent: AtomicU64,
-    /// Refusals that took longer than they may.
-    late: AtomicU64,
-    /// The longest of them, in microseconds.
-    slowest: AtomicU64,
-    /// Requests without an answer, and answers of other kinds.
-    other: AtomicU64,
+    /// The number of answers by status; 0 counts requests without an answer.
+    by_status: BTreeMap<u16, u64>,
+    /// Refusals with 429 or 503 that lack `Retry-After`.
+    silent: u64,
+    /// Refusals that took longer than [`REFUSED_WITHIN`].
+    late: u64,
+    slowest: Duration,
 }
 
 pub(crate) async fn overload() {
@@ -58,7 +56,10 @@ pub(crate) async fn overload() {
     let alone = calm(&service.client).await;
     println!("overload: alone: accepted p50 {:.1?}, p99 {:.1?}", alone[0], alone[1]);
 
-    let (answers, over) = (Arc::new(Answers::default()), Arc::new(AtomicBool::new(false)));
+    let (answers, over) = (
+        Arc::new(Mutex::new(Answers::default())),
+        Arc::new(AtomicBool::new(false)),
+    );
     let mut hostile = JoinSet::new();
     for n in 0..FLOODS {
         let client = caller(&service, &format!("flood-{n}")).await;
@@ -77,21 +78,17 @@ pub(crate) async fn overload() {
     over.store(true, Ordering::Relaxed);
     hostile.join_all().await;
     let memory = peak(service.process.id());
-    let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
     println!(
         "overload: beside the flood: accepted p50 {:.1?}, p99 {:.1?}",
         beside[0], beside[1]
     );
-    println!(
-        "overload: {} accepted, {} refused, {} of them without Retry-After, {} later than {REFUSED_WITHIN:?} (slowest {:.1?}), {} without \
-         an answer",
-        get(&answers.accepted),
-        get(&answers.refused),
-        get(&answers.silent),
-        get(&answers.late),
-        Duration::from_micros(get(&answers.slowest)),
-        get(&answers.other),
-    );
+    {
+        let answers = answers.lock().unwrap();
+        println!(
+            "overload: answers by status {:?}; refusals: {} without Retry-After, {} later than {REFUSED_WITHIN:?}, slowest {:.1?}",
+            answers.by_status, answers.silent, answers.late, answers.slowest
+        );
+    }
     let ratio = beside[1].as_secs_f64() / alone[1].as_secs_f64();
     for (what, value, bound) in [
         ("p99 beside / alone", ratio, RATIO),
@@ -142,7 +139,7 @@ fn deletion(client: &Client) -> reqwest::RequestBuilder {
 }
 
 /// Sends deletions one after the other.
-async fn flood(client: Client, answers: Arc<Answers>, over: Arc<AtomicBool>) {
+async fn flood(client: Client, answers: Arc<Mutex<Answers>>, over: Arc<AtomicBool>) {
     while !over.load(Ordering::Relaxed) {
         let start = Instant::now();
         count(&answers, client.try_send(deletion(&client)).await, start);
@@ -150,7 +147,7 @@ async fn flood(client: Client, answers: Arc<Answers>, over: Arc<AtomicBool>) {
 }
 
 /// Sends uploads of the longest ids, and bodies of a query that is nothing but deep and long.
-async fn large(client: Client, answers: Arc<Answers>, over: Arc<AtomicBool>) {
+async fn large(client: Client, answers: Arc<Mutex<Answers>>, over: Arc<AtomicBool>) {
     let lines = format!("\"{}\"\n", "x".repeat(1_000)).repeat(20_000);
     let query = format!("{{\"select\":{{\"query\":[{}null]}}}}", "{\"\":0},".repeat(2_000_000));
     while !over.load(Ordering::Relaxed) {
@@ -177,27 +174,14 @@ async fn silent(url: String, over: Arc<AtomicBool>) {
     }
 }
 
-fn count(answers: &Answers, answer: reqwest::Result<lethe_tests::client::Answer>, start: Instant) {
+fn count(answers: &Mutex<Answers>, answer: reqwest::Result<Answer>, start: Instant) {
     let took = start.elapsed();
-    let add = |counter: &AtomicU64| {
-        counter.fetch_add(1, Ordering::Relaxed);
-    };
-    let Ok(answer) = answer else { return add(&answers.other) };
-    match answer.status.as_u16() {
-        202 => add(&answers.accepted),
-        429 | 503 => {
-            add(&answers.refused);
-            if !answer.headers.contains_key("retry-after") {
-                add(&answers.silent);
-            }
-            if took > REFUSED_WITHIN {
-                add(&answers.late);
-            }
-            let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
-            answers.slowest.fetch_max(micros, Ordering::Relaxed);
-        }
-        // What is refused for what it says, or is too large, is answered as such.
-        400..=422 => add(&answers.refused),
-        _ => add(&answers.other),
+    let mut answers = answers.lock().unwrap();
+    let status = answer.as_ref().map_or(0, |answer| answer.status.as_u16());
+    *answers.by_status.entry(status).or_default() += 1;
+    if let (429 | 503, Ok(answer)) = (status, answer) {
+        answers.silent += u64::from(!answer.headers.contains_key("retry-after"));
+        answers.late += u64::from(took > REFUSED_WITHIN);
+        answers.slowest = answers.slowest.max(took);
     }
 }

@@ -1,6 +1,6 @@
-//! What deletes memories elsewhere, as its documentation has it, beside Lethe: Celery, BullMQ, and Agno's own server.
+//! What deletes memories elsewhere, as its documentation has it, beside Lethe: Celery, `BullMQ`, and Agno's own server.
 //!
-//! `tests/run bench peers` installs them from PyPI and npm into the directory that `LETHE_BENCH_PEERS` names. They delete from
+//! `tests/run bench peers` installs them from `PyPI` and npm into the directory that `LETHE_BENCH_PEERS` names. They delete from
 //! the same table and the same collection as Lethe does. None of them reads back what it deleted.
 
 use std::io::{BufRead, BufReader, Write};
@@ -152,7 +152,7 @@ impl Peer {
             ])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
-            .stderr(Stdio::null());
+            .stderr(Stdio::inherit());
         let process = command.spawn().unwrap();
         Self { process }
     }

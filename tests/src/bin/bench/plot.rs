@@ -23,12 +23,12 @@ pub(crate) fn bars(figures: &[Figure]) -> String {
             let colour = if figure.is_lethe() { "#2f6f4f" } else { "#9aa5ab" };
             let left = f64::from(u32::try_from(LEFT).unwrap());
             let middle = y + ROW / 2 - 2;
-            write!(
+            writeln!(
                 rows,
                 "<text x=\"{}\" y=\"{}\" text-anchor=\"end\">{}</text>\
                  <rect x=\"{LEFT}\" y=\"{y}\" width=\"{rate:.1}\" height=\"{}\" fill=\"{colour}\"/>\
                  <path d=\"M{:.1} {middle}H{:.1}\" stroke=\"#222\"/>\
-                 <text x=\"{:.1}\" y=\"{}\">{:.0}/s</text>\n",
+                 <text x=\"{:.1}\" y=\"{}\">{:.0}/s</text>",
                 LEFT - 8,
                 middle + 5,
                 escaped(&figure.name()),
