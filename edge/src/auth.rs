@@ -2,6 +2,9 @@
 //!
 //! Any process of the machine can reach a loopback port, so the port alone permits nothing.
 
+#[cfg(test)]
+mod fuzz;
+
 use std::sync::Arc;
 
 use secrecy::{ExposeSecret as _, SecretString};

@@ -133,9 +133,9 @@ impl Collection {
         matches!(self.slot.with(|_| Ok(())), Err(Failure::Broken(_)))
     }
 
-    /// Sets the state of a closed collection, for the callers that still hold it.
-    pub(crate) fn becomes(&self, state: State) {
-        self.slot.replace(|| state);
+    /// Makes a closed collection broken, for the callers that still hold it.
+    pub(crate) fn breaks(&self) {
+        self.slot.replace(|| State::Broken);
     }
 
     /// Applies and flushes the queued writes, and closes the engine. Blocks.

@@ -18,10 +18,8 @@ pub(crate) enum State {
     Open(Box<EdgeShard>),
     /// A write failed half way. Memory and disk may differ, so it answers no request.
     Broken,
-    /// The collection is being deleted. A restart may still find its points, so no answer says that they are gone.
+    /// The collection is being deleted, or was. A restart may still find its points, so no answer says that they are gone.
     Leaving,
-    /// The collection was deleted.
-    Deleted,
     /// The server is stopping.
     Closed,
 }
@@ -47,7 +45,6 @@ impl Slot {
             State::Open(shard) => guarded(|| call(shard)),
             State::Broken => Err(Failure::Broken(self.name.clone())),
             State::Leaving => Err(Failure::Leaving(self.name.clone())),
-            State::Deleted => Err(Failure::NoCollection(self.name.clone())),
             State::Closed => Err(Failure::Stopping),
         }
     }

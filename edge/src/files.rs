@@ -5,6 +5,9 @@
 //! ones. Files under `tmp`, and a directory called `building`, are unfinished or being deleted: they
 //! are removed when the store opens.
 
+#[cfg(test)]
+mod fuzz;
+
 use std::{
     fs::{self, File},
     io,

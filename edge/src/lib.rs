@@ -4,6 +4,9 @@ mod auth;
 mod collection;
 mod compact;
 mod convert;
+#[cfg(test)]
+#[path = "../../common/src/damage.rs"]
+mod damage;
 mod engine;
 mod error;
 mod files;

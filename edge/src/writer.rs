@@ -184,10 +184,7 @@ impl Writer {
         };
         if let Err(failure) = &flushed {
             // After a failed sync the content of the disk is unknown. Only a restart reads it again.
-            let already = matches!(
-                failure,
-                Failure::Broken(_) | Failure::Leaving(_) | Failure::NoCollection(_) | Failure::Stopping
-            );
+            let already = matches!(failure, Failure::Broken(_));
             if !already {
                 let cause = failure.cause();
                 tracing::error!(collection = %self.name, cause, "a write failed halfway: restart the server");

@@ -5,6 +5,8 @@
 
 pub(crate) mod config;
 pub(crate) mod filter;
+#[cfg(test)]
+mod fuzz;
 pub(crate) mod index;
 pub(crate) mod points;
 pub(crate) mod selectors;

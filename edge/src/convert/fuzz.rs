@@ -1,0 +1,4 @@
+//! Random messages of Qdrant's protocol.
+
+mod filters;
+mod points;
