@@ -11,10 +11,13 @@ use lethe_common::ledger::{
     AloneFirst, Claim, ExecutionOptions, JobFacts, Kind, Lapsed, Lease, Ledger, LedgerOptions, NewJob, NewPartition,
     Route, Scope, SmallFirst, Work,
 };
-use lethe_common::metrics::Metrics;
 use tempfile::TempDir;
 
 use crate::lease::Environment;
+
+mod retries;
+
+pub(crate) use retries::counted;
 
 /// Returns a lease of an erasing partition without progress.
 pub(crate) fn lease(work: Work) -> Lease {
@@ -150,12 +153,4 @@ pub(crate) async fn claimed(env: &Environment, jobs: usize) -> Vec<Lease> {
     let leases = env.ledger.claim(&claim(&[route()])).await.unwrap();
     assert_eq!(leases.len(), jobs);
     leases
-}
-
-/// Returns how many partitions were retried or failed in this process, by class and code.
-pub(crate) fn counted(class: &str, code: &str) -> u64 {
-    let series = format!("lethe_retries_total{{class=\"{class}\",code=\"{code}\"}} ");
-    let text = Metrics::install(&Config::default()).render();
-    let n = text.lines().find_map(|line| line.strip_prefix(&series));
-    n.map_or(0, |n| n.parse().unwrap())
 }

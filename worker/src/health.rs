@@ -27,12 +27,9 @@ pub struct Health {
 #[derive(Debug)]
 struct State {
     turned: Instant,
-    /// Whether the ledger answered a request for work.
-    claimed: bool,
+    claims: Claims,
     /// When the ledger last answered a request for work or took a report.
     answered: Option<Instant>,
-    /// When the first request for work failed since one was answered.
-    failing: Option<Instant>,
     /// Whether the worker claimed a partition since the last report.
     worked: bool,
     /// Whether a write to the ledger failed since the last claim.
@@ -40,14 +37,24 @@ struct State {
     targets: Map<String, Value>,
 }
 
+/// The answers of the ledger to requests for work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Claims {
+    /// It has answered none yet.
+    Never,
+    /// It answered the last one.
+    Answered,
+    /// It has answered none since this time.
+    FailingSince(Instant),
+}
+
 impl Default for Health {
     fn default() -> Self {
         Self {
             state: Mutex::new(State {
                 turned: Instant::now(),
-                claimed: false,
+                claims: Claims::Never,
                 answered: None,
-                failing: None,
                 worked: false,
                 unwritable: false,
                 targets: Map::new(),
@@ -65,14 +72,16 @@ impl Health {
     /// Notes that the ledger answered a request for work.
     pub(crate) fn claimed(&self) {
         let mut state = self.lock();
-        state.claimed = true;
+        state.claims = Claims::Answered;
         state.answered = Some(Instant::now());
-        state.failing = None;
     }
 
     /// Notes that a request for work failed.
     pub(crate) fn could_not_claim(&self) {
-        self.lock().failing.get_or_insert_with(Instant::now);
+        let mut state = self.lock();
+        if state.claims == Claims::Answered {
+            state.claims = Claims::FailingSince(Instant::now());
+        }
     }
 
     /// Notes that the ledger took a report.
@@ -122,10 +131,12 @@ impl Health {
     pub fn is_ready(&self) -> bool {
         let state = self.lock();
         let is_lately = |at: Instant| at.elapsed() < LEDGER_SILENCE;
-        state.turned.elapsed() < SILENCE
-            && state.claimed
-            && state.answered.is_some_and(is_lately)
-            && state.failing.is_none_or(is_lately)
+        let can_claim = match state.claims {
+            Claims::Never => false,
+            Claims::Answered => true,
+            Claims::FailingSince(at) => is_lately(at),
+        };
+        state.turned.elapsed() < SILENCE && can_claim && state.answered.is_some_and(is_lately)
     }
 
     /// Returns the details for operators: the milliseconds since the ledger's last answer, and the targets.
@@ -178,7 +189,8 @@ mod tests {
         health.claimed();
         health.could_not_claim();
         assert!(health.is_ready(), "one failure is none");
-        health.lock().failing = Instant::now().checked_sub(LEDGER_SILENCE);
+        let long_ago = Instant::now().checked_sub(LEDGER_SILENCE).unwrap();
+        health.lock().claims = Claims::FailingSince(long_ago);
         health.could_not_claim();
         health.reported();
         assert!(!health.is_ready());

@@ -33,8 +33,8 @@ pub struct Environment {
     pub(crate) clock: Clock,
     /// The fences of this task's leases, as they were claimed; empty outside a task.
     pub(crate) watched: Arc<[Fence]>,
-    /// The target that this task probes, if its breaker is open.
-    pub(crate) probed: Option<Arc<str>>,
+    /// The target that this task was claimed to probe, and the number of that trial. The trial may be over.
+    pub(crate) probed: Option<(Arc<str>, u64)>,
 }
 
 impl Environment {
@@ -81,10 +81,9 @@ impl Environment {
 
     /// Returns the part of this task in the trial of a target's breaker.
     pub(crate) fn caller(&self, target: &str) -> Caller {
-        if self.probed.as_deref() == Some(target) {
-            Caller::Probe
-        } else {
-            Caller::Other
+        match &self.probed {
+            Some((probed, trial)) if **probed == *target => Caller::Probe(*trial),
+            _ => Caller::Other,
         }
     }
 

@@ -53,7 +53,7 @@ impl Environment {
         for fence in held {
             match answers.next() {
                 Some(LeaseCheck::Proceed(until) | LeaseCheck::Cancel(until) | LeaseCheck::Pause(until)) => {
-                    self.leases.renewed(fence, until)
+                    self.leases.renewed(fence, until);
                 }
                 Some(LeaseCheck::Lost | LeaseCheck::Refused) | None => self.leases.remove(fence),
             }

@@ -96,18 +96,19 @@ impl Leases {
         self.lock().len()
     }
 
-    /// Releases all held leases, and counts no attempt. No task starts another store call after this.
-    pub(crate) async fn give_back(&self, ledger: &Ledger) -> Result<usize, LedgerError> {
+    /// Releases all held leases, and counts no attempt. No task starts another store call after this. Returns the jobs
+    /// that ended by this.
+    pub(crate) async fn give_back(&self, ledger: &Ledger) -> Result<Vec<JobId>, LedgerError> {
         self.given_back.store(true, Ordering::SeqCst);
         let releases: Vec<Release> = self
             .lock()
             .values()
             .map(|held| Back::default().of(held.lease.fence()))
             .collect();
-        if !releases.is_empty() {
-            ledger.release(&releases).await?;
+        if releases.is_empty() {
+            return Ok(Vec::new());
         }
-        Ok(releases.len())
+        ledger.release(&releases).await
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<(JobId, i64), Held>> {
@@ -129,8 +130,10 @@ impl Held {
 
 #[cfg(test)]
 mod tests {
+    use lethe_common::ledger::Actor;
+
     use super::*;
-    use crate::fixture::lease_with;
+    use crate::fixture::{self, lease_with};
 
     fn tokens(leases: &Leases, claimed: i64) -> Vec<i64> {
         let held = leases.still_held(&[lease_with(claimed).fence()]);
@@ -160,5 +163,17 @@ mod tests {
         leases.remove(lease_with(2).fence());
         leases.moved_on(&lease_with(2));
         assert_eq!(tokens(&leases, 3), [3]);
+    }
+
+    #[tokio::test]
+    async fn the_jobs_that_end_with_a_shutdown_are_known() {
+        let (_directory, env) = fixture::worker().await;
+        let leases = fixture::claimed(&env, 2).await;
+        let cancelled = leases[0].job.id;
+        for lease in leases {
+            drop(env.leases.add(lease));
+        }
+        env.ledger.cancel(cancelled, &Actor::named("tests")).await.unwrap();
+        assert_eq!(env.leases.give_back(&env.ledger).await.unwrap(), [cancelled]);
     }
 }

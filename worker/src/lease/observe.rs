@@ -9,7 +9,6 @@ use lethe_common::metrics::{self, RetryClass};
 
 use super::environment::Environment;
 use crate::span::{self, About};
-use crate::targets::Caller;
 
 impl Environment {
     /// Reports a record. Forgets a lease that has ended.
@@ -65,7 +64,8 @@ impl Environment {
 
     /// Lets another partition probe a target, if this one was a probe and learnt nothing about the stores.
     pub(crate) fn learnt_nothing(&self, target: &str) {
-        if self.caller(target) == Caller::Probe && self.breakers.learnt_nothing(target, Instant::now()) {
+        let caller = self.caller(target);
+        if self.breakers.learnt_nothing(target, caller, Instant::now()) {
             self.shares.look_again();
         }
     }

@@ -55,50 +55,18 @@ impl Environment {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
     use std::time::Duration;
-
-    use lethe_common::clock::Clock;
-    use lethe_common::config::Config;
-    use lethe_common::doorbell::Doorbell;
-    use lethe_common::ledger::{Lease, Ledger, LedgerOptions, Route};
 
     use super::*;
     use crate::fixture;
 
     const SOON: Duration = Duration::from_secs(1);
 
-    /// Claims all due partitions.
-    async fn claim(ledger: &Ledger, route: &Route) -> Vec<Lease> {
-        ledger
-            .claim(&fixture::claim(std::slice::from_ref(route)))
-            .await
-            .unwrap()
-    }
-
     #[tokio::test]
     async fn a_call_begins_only_under_a_lease_that_outlasts_it() {
-        let directory = tempfile::tempdir().unwrap();
-        let config = Arc::new(Config::default());
-        let ledger = Ledger::open(LedgerOptions {
-            url: format!("sqlite://{}?mode=rwc", directory.path().join("l.sqlite").display()).into(),
-            ..LedgerOptions::from(&*config)
-        })
-        .unwrap();
-        ledger.migrate().await.unwrap();
-        let job = fixture::job(vec!["1".to_owned()]);
-        let route = job.partitions[0].route.clone();
-        ledger.accept(job).await.unwrap();
-        let lease = claim(&ledger, &route).await.remove(0);
-        let fence = lease.fence();
-        let env = Environment::new(
-            "w".to_owned(),
-            config,
-            ledger.clone(),
-            Doorbell::local(),
-            Clock::system(),
-        )
-        .unwrap();
+        let (_directory, env) = fixture::worker().await;
+        let lease = fixture::claimed(&env, 1).await.remove(0);
+        let (fence, route) = (lease.fence(), lease.route.clone());
         drop(env.leases.add(lease));
         let task = env.watching(&[fence]);
         let until = || env.leases.still_held(&[fence])[0].until;
@@ -110,8 +78,9 @@ mod tests {
         task.outlast().await.unwrap();
         assert!(until() >= claimed, "it was renewed");
 
-        ledger.end_all_leases().await.unwrap();
-        assert_eq!(claim(&ledger, &route).await.len(), 1, "another worker has taken over");
+        env.ledger.end_all_leases().await.unwrap();
+        let taken = env.ledger.claim(&fixture::claim(&[route])).await.unwrap();
+        assert_eq!(taken.len(), 1, "another worker has taken over");
         task.outlast().await.unwrap();
         env.leases.renewed(fence, Instant::now() + SOON);
         assert!(matches!(task.outlast().await, Err(StoreError::LeaseLost)));

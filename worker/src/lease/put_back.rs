@@ -3,7 +3,10 @@
 //! Only leases that the task still holds are touched, in their present state; leases that it ended or released before
 //! no longer belong to it. If the process dies here, the leases expire.
 
+use std::collections::BTreeSet;
+
 use lethe_common::error_code::ErrorCode;
+use lethe_common::job::JobId;
 use lethe_common::ledger::{Fence, Release};
 use lethe_common::metrics::{self, RetryClass};
 
@@ -24,8 +27,8 @@ pub(crate) async fn after_stop(env: &Environment, claimed: &[Fence], stop: Stop)
             // One lost lease stops its group. Released leases need not expire first.
             put_back(env, claimed, None).await;
         }
-        // The others of its group go on without it.
-        Stop::Over => put_back(env, claimed, None).await,
+        // Only a partition that runs alone stops so, and its lease has ended: nothing is left to release.
+        Stop::Over => {}
         Stop::Refused(about) => {
             if let [fence] = about.as_slice() {
                 fail_refused(env, *fence).await;
@@ -91,7 +94,8 @@ async fn after_error(env: &Environment, claimed: &[Fence], error: &StoreError) {
     }
 }
 
-/// Releases the leases that a task still holds, and counts a retry of each if an error caused it.
+/// Releases the leases that a task still holds. Once the ledger has accepted this, counts a retry of each if an error
+/// caused it, and notifies the watchers of their jobs.
 async fn put_back(env: &Environment, claimed: &[Fence], error: Option<ErrorCode>) {
     let held = env.leases.still_held(claimed);
     let failures = held.iter().map(|lease| lease.failures).max().unwrap_or(0);
@@ -105,26 +109,30 @@ async fn put_back(env: &Environment, claimed: &[Fence], error: Option<ErrorCode>
     if releases.is_empty() {
         return;
     }
+    if env.ledger.release(&releases).await.is_err() {
+        tracing::warn!(
+            partitions = releases.len(),
+            "the ledger is unreachable: leases have to expire"
+        );
+        return;
+    }
     if error.is_some() {
         for _ in &releases {
             metrics::retry(RetryClass::Transient, error);
         }
     }
-    if let Ok(ended) = env.ledger.release(&releases).await {
-        for job in ended {
-            env.changed(job);
-        }
-    } else {
-        tracing::warn!(
-            partitions = releases.len(),
-            "the ledger is unreachable: leases have to expire"
-        );
+    // Those that ended by this are among them.
+    for job in held.iter().map(|lease| lease.job.id).collect::<BTreeSet<JobId>>() {
+        env.changed(job);
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use futures::FutureExt as _;
+    use lethe_common::doorbell::Ring;
     use lethe_common::ledger::Lease;
+    use sqlx::Executor as _;
 
     use super::*;
     use crate::fixture;
@@ -143,5 +151,30 @@ mod tests {
         after_panic(&env, &claimed).await;
 
         assert_eq!(fixture::counted("transient", "panic"), before + 2);
+    }
+
+    #[tokio::test]
+    async fn a_retry_is_counted_and_announced_once_the_ledger_has_accepted_it() {
+        let (directory, env) = fixture::worker().await;
+        let lease = fixture::claimed(&env, 1).await.remove(0);
+        let (job, claimed) = (lease.job.id, [lease.fence()]);
+        drop(env.leases.add(lease));
+        let mut rings = env.doorbell.subscribe();
+        let pool = sqlx::AnyPool::connect(&fixture::ledger_url(&directory)).await.unwrap();
+        let before = fixture::counted("transient", "panic");
+
+        pool.execute("ALTER TABLE partitions RENAME TO elsewhere")
+            .await
+            .unwrap();
+        after_panic(&env, &claimed).await;
+        assert_eq!(fixture::counted("transient", "panic"), before);
+        assert_eq!(rings.recv().now_or_never(), None);
+
+        pool.execute("ALTER TABLE elsewhere RENAME TO partitions")
+            .await
+            .unwrap();
+        after_panic(&env, &claimed).await;
+        assert_eq!(fixture::counted("transient", "panic"), before + 1);
+        assert_eq!(rings.recv().now_or_never(), Some(Ring::Changed(job)));
     }
 }

@@ -184,14 +184,15 @@ impl Environment {
                 return after;
             }
         }
-        metrics::retry(RetryClass::Transient, Some(LEDGER_REFUSED));
         let back = Back {
             delay: backoff::jittered(&self.config.retry, lease.failures),
             error: Some(LEDGER_REFUSED),
             charged: true,
             alone: true,
         };
-        if self.ledger.release(&[back.of(lease.fence())]).await.is_err() {
+        if self.ledger.release(&[back.of(lease.fence())]).await.is_ok() {
+            metrics::retry(RetryClass::Transient, Some(LEDGER_REFUSED));
+        } else {
             let about = About::lease(lease);
             tracing::warn!(
                 job.id = about.job,
@@ -221,6 +222,7 @@ fn note_failure(lease: &Lease, code: ErrorCode) {
 mod tests {
     use sqlx::Executor;
 
+    use super::CORRUPT;
     use crate::fixture;
     use crate::lease::put_back;
 
@@ -249,5 +251,21 @@ mod tests {
         assert_eq!(job.error_code.as_deref(), Some("ledger_refused"));
         assert_eq!(fixture::counted("lease_lost", "none"), lost);
         assert_eq!(fixture::counted("permanent", "ledger_refused"), failed + 1);
+    }
+
+    #[tokio::test]
+    async fn a_retry_that_the_ledger_refuses_too_is_not_counted() {
+        let (directory, env) = fixture::worker().await;
+        let lease = fixture::claimed(&env, 1).await.remove(0);
+        let pool = sqlx::AnyPool::connect(&fixture::ledger_url(&directory)).await.unwrap();
+        let refuse = "CREATE TRIGGER refuse BEFORE UPDATE ON partitions BEGIN SELECT RAISE(ABORT, 'refused'); END";
+        pool.execute(sqlx::raw_sql(refuse)).await.unwrap();
+        pool.close().await;
+        let before = fixture::counted("transient", "ledger_refused");
+
+        env.leases.add(lease).fail(&env, CORRUPT).await.unwrap();
+
+        assert_eq!(env.leases.count(), 0);
+        assert_eq!(fixture::counted("transient", "ledger_refused"), before);
     }
 }

@@ -17,8 +17,9 @@ use crate::health::{Health, TURN};
 use crate::lease::Environment;
 
 /// How long a worker that got nothing at the last ring lets another worker go first.
-// A ring wakes all idle workers. If all of them claim at once, one gets the work, and the others spend a transaction each. If two of them
-// get parts of it, the groups are half as large. With two workers and one waiting caller, this saves a quarter of the ledger's processor time.
+// A ring wakes all idle workers. If all of them claim at once, one gets the work, and the others spend a transaction each.
+// If two of them get parts of it, the groups are half as large. With two workers and one waiting caller, this saves a
+// quarter of the ledger's processor time.
 const YIELD: Duration = Duration::from_millis(15);
 
 /// Claims until `stop`, and sends groups to the tasks.
@@ -34,7 +35,7 @@ pub(crate) async fn run(
     // Whether a ring is the reason, and whether this worker got work at the ring before.
     let (mut is_ring, mut got_work) = (false, true);
     loop {
-        if is_ring && !got_work {
+        if is_ring && !got_work && env.doorbell.is_shared() {
             tokio::time::sleep(YIELD).await;
         }
         let Some(permit) = free_slot(&slots, &env.health, &stop, TURN).await else {
@@ -42,6 +43,8 @@ pub(crate) async fn run(
         };
         env.health.turned();
         claimer.next_round().await;
+        // The claim finds the work of all of them.
+        doorbell.skip();
         let found = claimer.claim(permit).await;
         if std::mem::take(&mut is_ring) {
             got_work = found != ClaimOutcome::Nothing;
@@ -53,27 +56,12 @@ pub(crate) async fn run(
             rung = true;
             continue;
         }
-        // Jitter keeps idle workers from polling at the same time.
-        let poll = env.config.worker.poll.mul_f64(rand::random_range(0.5..1.5));
-        let poll = claimer.trouble.map_or(poll, |pause| pause.min(poll));
-        let ahead = match claimer.ahead.take() {
-            Some(ahead) => Some(ahead),
-            None => env.ledger.ahead(&env.mappings.routes()).await.ok(),
+        let Some((wait, is_due)) = next_look(&env, &mut claimer).await else {
+            rung = true;
+            continue;
         };
-        if let Some(ahead) = &ahead
-            && env.mappings.siblings.revision() != Some(ahead.siblings)
-        {
-            // The ledger gives no partition to a worker that has not read the last change of siblings.
-            if claimer.read_siblings().await {
-                rung = true;
-                continue;
-            }
-        }
-        let due = ahead.and_then(|ahead| ahead.due_in_ms).map(Duration::from_millis);
-        let due = due.filter(|due| *due < poll);
         // Work that becomes due at a known time needs no ring, so it counts as no miss.
-        rung = due.is_some();
-        let wait = due.unwrap_or(poll);
+        rung = is_due;
         let sleep = tokio::time::sleep(wait);
         let another = another(&env, &slots, &claimer);
         tokio::pin!(sleep, another);
@@ -92,6 +80,38 @@ pub(crate) async fn run(
             }
         }
     }
+}
+
+/// Returns the time until the next look into the ledger, and whether work becomes due then; `None` if this worker has
+/// read a change of siblings, so that the same claim may find work now.
+async fn next_look(env: &Environment, claimer: &mut Claimer<'_>) -> Option<(Duration, bool)> {
+    let ahead = match claimer.ahead.take() {
+        Some(ahead) => Some(ahead),
+        None => match env.ledger.ahead(&env.mappings.routes()).await {
+            Ok(ahead) => Some(ahead),
+            Err(error) => {
+                // After a claim that failed too, its pause stays.
+                if claimer.trouble.is_none() {
+                    claimer.in_trouble(&error);
+                }
+                None
+            }
+        },
+    };
+    // The ledger gives no partition to a worker that has not read the last change of siblings.
+    if let Some(ahead) = &ahead
+        && env.mappings.siblings.revision() != Some(ahead.siblings)
+        && claimer.read_siblings().await
+    {
+        return None;
+    }
+    // Jitter keeps idle workers from polling at the same time.
+    let poll = env.config.worker.poll.mul_f64(rand::random_range(0.5..1.5));
+    // Last: each of the calls above may have found the ledger unreachable.
+    let poll = claimer.trouble.map_or(poll, |pause| pause.min(poll));
+    let due = ahead.and_then(|ahead| ahead.due_in_ms).map(Duration::from_millis);
+    let due = due.filter(|due| *due < poll);
+    Some((due.unwrap_or(poll), due.is_some()))
 }
 
 /// Claims and works until nothing is due. Returns the number of groups.
@@ -148,7 +168,51 @@ async fn another(env: &Environment, slots: &Semaphore, last: &Claimer<'_>) {
 
 #[cfg(test)]
 mod tests {
+    use lethe_common::config::{Config, Worker};
+    use sqlx::Executor as _;
+
     use super::*;
+    use crate::fixture;
+
+    #[tokio::test]
+    async fn a_worker_that_cannot_look_or_read_its_siblings_tries_again_before_its_next_poll() {
+        let poll = Duration::from_hours(1);
+        let (directory, env) = fixture::worker().await;
+        let env = Arc::new(Environment {
+            config: Arc::new(Config {
+                worker: Worker {
+                    poll,
+                    ..Worker::default()
+                },
+                ..Config::default()
+            }),
+            ..env
+        });
+        let (slots, (groups, _receiver)) = (Arc::new(Semaphore::new(1)), mpsc::channel(1));
+        let mut claimer = Claimer::new(&env, &slots, &groups);
+        assert!(claimer.read_siblings().await);
+        let (pause, is_due) = next_look(&env, &mut claimer).await.unwrap();
+        assert!(pause >= poll / 2 && !is_due, "{pause:?}");
+
+        let ledger = sqlx::AnyPool::connect(&fixture::ledger_url(&directory)).await.unwrap();
+        ledger.execute("UPDATE revisions SET n = n + 1").await.unwrap();
+        ledger
+            .execute("ALTER TABLE siblings RENAME TO elsewhere")
+            .await
+            .unwrap();
+        let (pause, _) = next_look(&env, &mut claimer).await.unwrap();
+        assert!(pause < poll / 2, "the siblings: {pause:?}");
+
+        ledger
+            .execute("ALTER TABLE elsewhere RENAME TO siblings")
+            .await
+            .unwrap();
+        assert!(next_look(&env, &mut claimer).await.is_none(), "it has read them");
+        claimer.trouble = None;
+        ledger.execute("ALTER TABLE partitions RENAME TO away").await.unwrap();
+        let (pause, _) = next_look(&env, &mut claimer).await.unwrap();
+        assert!(pause < poll / 2, "the look: {pause:?}");
+    }
 
     #[tokio::test]
     async fn a_loop_whose_slots_are_all_busy_is_alive() {

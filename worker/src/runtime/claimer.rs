@@ -12,7 +12,7 @@ use super::grouping::{SMALL_JOBS_A_CLAIM, grouped};
 use super::rounds::Rounds;
 use super::task::Group;
 use crate::backoff;
-use crate::lease::Environment;
+use crate::lease::{Back, Environment};
 use crate::targets::TargetSlot;
 
 /// The pauses while the ledger is unreachable. They delay no work, since none can be claimed.
@@ -139,16 +139,15 @@ impl<'a> Claimer<'a> {
         let free = self.slots.available_permits().saturating_add(1);
         self.turn = self.turn.wrapping_add(1);
         // Probes come first, since usual work may never end.
-        let mut is_probe = true;
-        let leases = match self.probe_each(&claimable.silent, now).await {
-            Ok(leases) if leases.is_empty() => {
-                is_probe = false;
-                self.ask_each(&claimable.usual, free).await
+        let found = match self.probe_each(&claimable.silent, now).await {
+            Ok((leases, _)) if leases.is_empty() => {
+                let leases = self.ask_each(&claimable.usual, free).await;
+                leases.map(|leases| (leases, None))
             }
             other => other,
         };
-        let leases = match leases {
-            Ok(leases) => leases,
+        let (leases, trial) = match found {
+            Ok(found) => found,
             Err(error) => {
                 self.in_trouble(&error);
                 return ClaimOutcome::Nothing;
@@ -164,7 +163,7 @@ impl<'a> Claimer<'a> {
         let claimed = leases.len();
         let are_many = leases.iter().filter(|lease| !lease.alone).count() >= self.small as usize;
         let is_all = claimed < self.asked && claimable.silent.is_empty() && claimable.usual.len() == 1;
-        let homeless = self.hand_out(leases, is_probe, permit).await;
+        let homeless = self.hand_out(leases, trial, permit).await;
         self.small = if homeless == 0 {
             self.small.saturating_mul(2).min(SMALL_JOBS_A_CLAIM)
         } else {
@@ -262,8 +261,13 @@ impl<'a> Claimer<'a> {
         Ok(leases)
     }
 
-    /// Claims one partition as a probe, from the first target with an open breaker that has due work.
-    async fn probe_each(&mut self, silent: &[Vec<Route>], now: Instant) -> Result<Vec<Lease>, LedgerError> {
+    /// Claims one partition as a probe, from the first target with an open breaker that has due work. Returns the number
+    /// of the trial too.
+    async fn probe_each(
+        &mut self,
+        silent: &[Vec<Route>],
+        now: Instant,
+    ) -> Result<(Vec<Lease>, Option<u64>), LedgerError> {
         // A random start, so that no target is always last.
         let (before, after) = silent.split_at(rand::random_range(0..=silent.len()));
         for routes in after.iter().chain(before) {
@@ -272,12 +276,11 @@ impl<'a> Claimer<'a> {
             };
             let leases = self.probe(routes).await?;
             if !leases.is_empty() {
-                self.env.breakers.probes(target, now);
-                return Ok(leases);
+                return Ok((leases, self.env.breakers.probes(target, now)));
             }
             self.env.breakers.idles(target, now);
         }
-        Ok(Vec::new())
+        Ok((Vec::new(), None))
     }
 
     /// Claims one partition. The kinds take turns in coming first, since all partitions of one kind may have to wait.
@@ -322,7 +325,8 @@ impl<'a> Claimer<'a> {
         }
     }
 
-    fn in_trouble(&mut self, error: &LedgerError) {
+    /// Notes that the ledger has not answered.
+    pub(super) fn in_trouble(&mut self, error: &LedgerError) {
         self.env.health.could_not_claim();
         let pause = self.trouble.map_or(FIRST, |pause| backoff::longer(pause, LONGEST));
         if self.trouble.is_none() {
@@ -340,7 +344,7 @@ impl<'a> Claimer<'a> {
 
     /// Sends groups to the tasks, each with a permit, and releases at once the leases without a slot. Returns their
     /// number.
-    async fn hand_out(&self, leases: Vec<Lease>, is_probe: bool, permit: OwnedSemaphorePermit) -> usize {
+    async fn hand_out(&self, leases: Vec<Lease>, trial: Option<u64>, permit: OwnedSemaphorePermit) -> usize {
         let mut permit = Some(permit);
         let (mut homeless, targets) = (Vec::new(), self.env.mappings.served());
         for leases in grouped(leases, self.env.config.worker.batch as usize) {
@@ -355,7 +359,7 @@ impl<'a> Claimer<'a> {
                         self.groups
                             .send(Group {
                                 leases,
-                                is_probe,
+                                trial,
                                 _permit: slot,
                                 _share: share,
                                 _round: is_small.then(|| self.rounds.begin()),
@@ -369,17 +373,16 @@ impl<'a> Claimer<'a> {
                 }
             }
         }
-        let releases: Vec<Release> = homeless
-            .iter()
-            .map(|lease| Release {
-                fence: lease.fence(),
-                delay_ms: 0,
-                error: None,
-                charged: false,
-                alone: false,
-            })
-            .collect();
-        if !releases.is_empty() && self.env.ledger.release(&releases).await.is_err() {
+        if homeless.is_empty() {
+            return 0;
+        }
+        let back = Back::default();
+        let releases: Vec<Release> = homeless.iter().map(|lease| back.of(lease.fence())).collect();
+        if let Ok(ended) = self.env.ledger.release(&releases).await {
+            for job in ended {
+                self.env.changed(job);
+            }
+        } else {
             tracing::warn!(
                 partitions = releases.len(),
                 "claimed partitions without a slot wait until their leases expire"

@@ -53,7 +53,11 @@ pub async fn run(env: Environment, stop: CancellationToken, stop_now: Cancellati
         () = stop_now.cancelled() => {}
     }
     // A released partition is fenced off: a call that is still under way can record nothing.
-    if env.leases.give_back(&env.ledger).await.is_err() {
+    if let Ok(ended) = env.leases.give_back(&env.ledger).await {
+        for job in ended {
+            env.changed(job);
+        }
+    } else {
         tracing::warn!("the ledger is unreachable: leases have to expire");
     }
     finished.cancel();

@@ -25,8 +25,8 @@ use crate::targets::TargetSlot;
 pub(crate) struct Group {
     /// The leases: one, or several small ones of one route and kind.
     pub(crate) leases: Vec<Lease>,
-    /// Whether it probes its target, whose breaker is open.
-    pub(crate) is_probe: bool,
+    /// The number of the trial in which it probes its target, whose breaker is open.
+    pub(crate) trial: Option<u64>,
     /// The slot that the group occupies.
     pub(crate) _permit: OwnedSemaphorePermit,
     /// Its target's claim to that slot.
@@ -45,7 +45,7 @@ async fn run_inside(group: Group, env: Arc<Environment>) {
     // The round and the share are dropped before the permit, so the next holder of the permit finds both up to date.
     let Group {
         leases,
-        is_probe,
+        trial,
         _permit,
         _share,
         _round,
@@ -57,7 +57,7 @@ async fn run_inside(group: Group, env: Arc<Environment>) {
         .map(|lease| lease.route.target.clone())
         .unwrap_or_default();
     let env = Environment {
-        probed: is_probe.then(|| target.as_str().into()),
+        probed: trial.map(|trial| (target.as_str().into(), trial)),
         ..env.watching(&claimed)
     };
     let leases = leases.into_iter().map(|lease| env.leases.add(lease)).collect();
@@ -74,7 +74,7 @@ async fn run_inside(group: Group, env: Arc<Environment>) {
         Ok(Err(stop)) => put_back::after_stop(&env, &claimed, stop).await,
         Err(_) => put_back::after_panic(&env, &claimed).await,
     }
-    // A probe that closed the breaker, or kept it open, is no longer one.
+    // The trial is over if this probe closed the breaker or kept it open. Then this changes nothing.
     if !slow {
         env.learnt_nothing(&target);
     }

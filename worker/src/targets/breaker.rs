@@ -5,6 +5,7 @@
 //! lives in its worker's memory: a restart loses it, which costs one probe.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -29,8 +30,8 @@ pub(crate) enum Allowed {
 /// The partition whose work says something about a target's stores.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Caller {
-    /// It was claimed as a probe of this target.
-    Probe,
+    /// It was claimed as a probe of this target, in the trial of this number.
+    Probe(u64),
     /// It was claimed while the breaker was closed, or works on another target.
     Other,
 }
@@ -53,8 +54,16 @@ enum Trial {
     Ping,
     /// The stores answered a ping: a partition may try them.
     Answered,
-    /// A partition is trying the stores.
-    Partition,
+    /// A partition is trying the stores. The number tells it from the probes of earlier trials: one of them may have
+    /// closed the breaker, and work on for hours.
+    Partition(u64),
+}
+
+impl Tripped {
+    /// Returns whether a partition is the probe of the present trial.
+    fn is_tried_by(&self, caller: Caller) -> bool {
+        matches!((self.trial, caller), (Trial::Partition(trial), Caller::Probe(probe)) if trial == probe)
+    }
 }
 
 /// The breakers of all targets.
@@ -64,6 +73,8 @@ pub(crate) struct Breakers {
     first_pause: Duration,
     longest_pause: Duration,
     tripped: Mutex<HashMap<String, Tripped>>,
+    /// The number of trials so far, of all targets.
+    trials: AtomicU64,
     fell_ill: Notify,
 }
 
@@ -74,6 +85,7 @@ impl Breakers {
             first_pause,
             longest_pause,
             tripped: Mutex::default(),
+            trials: AtomicU64::default(),
             fell_ill: Notify::new(),
         }
     }
@@ -86,7 +98,7 @@ impl Breakers {
         match tripped.trial {
             _ if until > now => Allowed::No,
             Trial::Ping => Allowed::Ping,
-            Trial::Answered | Trial::Partition => Allowed::Probe,
+            Trial::Answered | Trial::Partition(_) => Allowed::Probe,
         }
     }
 
@@ -125,12 +137,18 @@ impl Breakers {
     }
 
     /// Notes that a partition was claimed as a probe. The next one follows after it fails, or after a pause without its
-    /// result.
-    pub(crate) fn probes(&self, target: &str, now: Instant) {
-        if let Some(tripped) = self.lock().get_mut(target) {
-            tripped.trial = Trial::Partition;
-            tripped.until = Some(now + tripped.pause);
-        }
+    /// result. Returns the number of its trial, or `None` if the breaker has closed meanwhile.
+    pub(crate) fn probes(&self, target: &str, now: Instant) -> Option<u64> {
+        let mut all = self.lock();
+        let tripped = all.get_mut(target).filter(|tripped| tripped.until.is_some())?;
+        let trial = match tripped.trial {
+            // The last probe may only be slow. If it had to be the newest one, no slow probe could close the breaker.
+            Trial::Partition(trial) => trial,
+            Trial::Ping | Trial::Answered => self.trials.fetch_add(1, Ordering::Relaxed),
+        };
+        tripped.trial = Trial::Partition(trial);
+        tripped.until = Some(now + tripped.pause);
+        Some(trial)
     }
 
     /// Notes that the target has no due partition as a probe. If its stores answered the ping, the breaker closes and
@@ -146,15 +164,15 @@ impl Breakers {
                     tripped.until = None;
                 }
                 // The last probe may still report.
-                Trial::Partition => tripped.until = Some(now + tripped.pause),
+                Trial::Partition(_) => tripped.until = Some(now + tripped.pause),
             }
         }
     }
 
     /// Notes that a probe learnt nothing about the stores. Returns whether another may try them at once.
-    pub(crate) fn learnt_nothing(&self, target: &str, now: Instant) -> bool {
+    pub(crate) fn learnt_nothing(&self, target: &str, caller: Caller, now: Instant) -> bool {
         let mut all = self.lock();
-        let probe = all.get_mut(target).filter(|tripped| tripped.trial == Trial::Partition);
+        let probe = all.get_mut(target).filter(|tripped| tripped.is_tried_by(caller));
         if let Some(tripped) = probe {
             tripped.trial = Trial::Answered;
             tripped.until = Some(now);
@@ -217,16 +235,14 @@ impl Breakers {
         if tripped.failures < self.after {
             return self.first_pause;
         }
-        match tripped.until {
+        match (tripped.until, tripped.trial) {
             // While a probe is under way, only its own calls say something new.
-            Some(until) if tripped.trial == Trial::Partition && caller == Caller::Other => {
-                until.saturating_duration_since(now)
-            }
+            (Some(until), Trial::Partition(_)) if !tripped.is_tried_by(caller) => until.saturating_duration_since(now),
             // Calls that were under way when it opened say nothing new.
-            Some(until) if until > now && tripped.trial != Trial::Partition => until - now,
-            Some(_) => self.wait_longer(tripped, now),
-            None if again => self.wait_longer(tripped, now),
-            None => {
+            (Some(until), Trial::Ping | Trial::Answered) if until > now => until - now,
+            (Some(_), _) => self.wait_longer(tripped, now),
+            (None, _) if again => self.wait_longer(tripped, now),
+            (None, _) => {
                 tripped.until = Some(now + tripped.pause);
                 tripped.pause
             }
@@ -241,13 +257,12 @@ impl Breakers {
     }
 
     /// Notes that a target's stores served a partition. Returns whether that closed its breaker.
-    // A partition that started before it opened may have used one store, while the other one is down.
+    // A partition that started before the present trial may have used one store, while the other one is down.
     pub(crate) fn succeeded(&self, target: &str, caller: Caller) -> bool {
         let mut all = self.lock();
         let Some(tripped) = all.get(target) else { return false };
         let is_open = tripped.until.is_some();
-        let is_probe = caller == Caller::Probe && tripped.trial == Trial::Partition;
-        if is_open && !is_probe {
+        if is_open && !tripped.is_tried_by(caller) {
             return false;
         }
         all.remove(target);

@@ -6,19 +6,11 @@ use futures::FutureExt as _;
 use lethe_common::doorbell::{Doorbell, Ring};
 use lethe_common::job::JobId;
 use lethe_common::ledger::{Kind, NewJob, NewPartition};
-use lethe_common::metrics::Metrics;
 use lethe_common::state::State;
 use serde_json::json;
 
+use crate::retries::counted;
 use crate::world::World;
-
-/// Returns how many partitions were retried or failed in this process, by class and code.
-fn counted(metrics: &Metrics, class: &str, code: &str) -> u64 {
-    let series = format!("lethe_retries_total{{class=\"{class}\",code=\"{code}\"}} ");
-    let text = metrics.render();
-    let n = text.lines().find_map(|line| line.strip_prefix(&series));
-    n.map_or(0, |n| n.parse().unwrap())
-}
 
 async fn world() -> World {
     World::over(
@@ -44,8 +36,7 @@ async fn accept(world: &World, ids: &[&str]) -> JobId {
 #[tokio::test]
 async fn each_partition_of_a_failed_group_is_counted_and_announced() {
     let world = world().await;
-    let metrics = Metrics::install(&world.config);
-    let before = counted(&metrics, "transient", "mapping");
+    let before = counted("transient", "mapping");
     world.in_memories("ALTER TABLE memories RENAME TO elsewhere").await;
     let jobs = [accept(&world, &["1"]).await, accept(&world, &["2"]).await];
     let doorbell = Doorbell::local();
@@ -54,7 +45,7 @@ async fn each_partition_of_a_failed_group_is_counted_and_announced() {
     // As one group, then each by itself.
     assert_eq!(world.run_due_jobs_ringing(doorbell).await, 3);
 
-    assert_eq!(counted(&metrics, "transient", "mapping") - before, 4);
+    assert_eq!(counted("transient", "mapping") - before, 4);
     let mut changed: BTreeMap<JobId, u32> = BTreeMap::new();
     while let Some(ring) = rings.recv().now_or_never() {
         if let Ring::Changed(job) = ring {
@@ -67,7 +58,6 @@ async fn each_partition_of_a_failed_group_is_counted_and_announced() {
 #[tokio::test]
 async fn a_failure_is_counted_once_the_ledger_has_accepted_it() {
     let world = world().await;
-    let metrics = Metrics::install(&world.config);
     let now = || {
         [
             ("permanent", "corrupt"),
@@ -75,7 +65,7 @@ async fn a_failure_is_counted_once_the_ledger_has_accepted_it() {
             ("transient", "ledger_refused"),
             ("lease_lost", "none"),
         ]
-        .map(|(class, code)| counted(&metrics, class, code))
+        .map(|(class, code)| counted(class, code))
     };
     let before = now();
     let since = || {

@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod counted;
+#[path = "../../src/fixture/retries.rs"]
+mod retries;
 mod world;
 
 use lethe_common::ledger::{JobView, Kind, NewJob, NewPartition};

@@ -2,7 +2,7 @@
 
 use lethe_common::error_code::ErrorCode;
 use lethe_common::job::{Outcome, StoreKind};
-use lethe_common::ledger::{Delta, ItemOutcome, RecordEnd, WarningCode, Work};
+use lethe_common::ledger::{Delta, Fence, ItemOutcome, RecordEnd, WarningCode, Work};
 
 use super::batch_part::{BatchPart, is_one};
 use super::confirm::confirm;
@@ -34,7 +34,14 @@ pub(super) async fn record(
     }
     // Last: it may fail, and only this task knows the outcomes of the others. Another attempt at their intents would
     // count rows as erased that this one found absent.
-    kept::put_back(env, kept).await?;
+    let fences: Vec<Fence> = kept.iter().map(|(part, _)| part.lease.fence()).collect();
+    if let Err(stop) = kept::put_back(env, kept).await {
+        // The others are recorded, and go on.
+        lease::put_back::after_stop(env, &fences, stop).await;
+        for fence in fences {
+            env.leases.remove(fence);
+        }
+    }
     Ok(next)
 }
 
@@ -103,5 +110,72 @@ fn step_of(part: &BatchPart, met: &[MemoryOutcome], is_gone: bool) -> Step {
         },
         remaining: if done { 0 } else { rest },
         end,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use lethe_common::config::Config;
+    use lethe_common::ledger::Lease;
+    use sqlx::Executor as _;
+
+    use super::super::memory_outcome::{Row, outcomes};
+    use super::super::read_back::ReadBack;
+    use super::super::stopped::Stopped;
+    use super::*;
+    use crate::fixture;
+    use crate::job::intent::{Entry, Intent, Vectors};
+    use crate::store::vector::PointId;
+    use crate::targets::Mappings;
+
+    const TARGET: &str = r#"[[target]]
+        name = "main"
+        sql = { url = "postgres://db/x" }
+        [[target.table]]
+        name = "memories"
+        columns = { id = "id" }"#;
+
+    /// Returns the first batch of a partition that goes on after it.
+    fn part(env: &Environment, lease: Lease) -> BatchPart {
+        let entry = Entry {
+            id: Some("1".to_owned()),
+            row: true,
+            points: vec![PointId::Num(1)],
+            vectors: Vectors::OfRow,
+            ..Entry::default()
+        };
+        let intent = Intent {
+            entries: vec![entry],
+            then: Some(Cursor::default()),
+            ..Intent::default()
+        };
+        BatchPart::begun(env.leases.add(lease), intent)
+    }
+
+    #[tokio::test]
+    async fn recorded_partitions_go_on_though_another_one_cannot_be_put_back() {
+        let (directory, env) = fixture::worker().await;
+        let mappings = Mappings::new(&Config::from_toml(TARGET).unwrap(), Duration::from_secs(1)).unwrap();
+        let mapped = mappings.all().next().unwrap();
+        let leases = fixture::claimed(&env, 2).await;
+        let parts: Vec<BatchPart> = leases.into_iter().map(|lease| part(&env, lease)).collect();
+        let [recorded, kept] = [0, 1].map(|n: usize| parts[n].lease.job.id);
+        let read_back = vec![ReadBack::Gone, ReadBack::Kept(vec![PointId::Num(1)])];
+        let met = outcomes(&parts, vec![Row::Deleted; 2], read_back, &Stopped::new());
+        // Of the statements of a record, only that of the next intent reads this table.
+        let pool = sqlx::AnyPool::connect(&fixture::ledger_url(&directory)).await.unwrap();
+        pool.execute("ALTER TABLE pauses RENAME TO elsewhere").await.unwrap();
+
+        let next = record(&env, mapped, parts, met).await.unwrap();
+
+        assert!(
+            matches!(&next[..], [Next::GoesOn(lease)] if lease.job.id == recorded),
+            "{next:?}"
+        );
+        assert_eq!(env.leases.count(), 1, "the other one was released");
+        let kept = env.ledger.job(kept).await.unwrap().unwrap();
+        assert_eq!(kept.error_code.as_deref(), Some("ledger_refused"));
     }
 }

@@ -114,9 +114,11 @@ fn of_sqlstate(state: [u8; 5]) -> StoreError {
         b"40001" | b"40P01" | b"55P03" | b"55006" => StoreError::Busy { status },
         // insufficient privilege, also for a table with row policies under `row_security = off`
         b"42501" => StoreError::Forbidden { status },
-        // undefined table, column, schema, function; a column type that changed under a prepared
-        // statement, which a new connection fixes
-        b"42P01" | b"42703" | b"3F000" | b"42883" | b"0A000" => StoreError::Missing { status },
+        // undefined table, column, schema, function; a column that changed its type or whose type is gone: no such
+        // cast, another type, an undefined type, a changed result of a prepared statement. The table is opened anew.
+        b"42P01" | b"42703" | b"3F000" | b"42883" | b"42846" | b"42804" | b"42704" | b"0A000" => {
+            StoreError::Missing { status }
+        }
         // a standby (after a failover), or a read-only session
         b"25006" => StoreError::ReadOnly { status },
         // a server that shuts down or starts; a dropped database; a session that was idle for too long, also inside
@@ -127,11 +129,13 @@ fn of_sqlstate(state: [u8; 5]) -> StoreError {
         [b'2', b'8', ..] => StoreError::Unauthorized { status },
         [b'2', b'3', ..] => StoreError::Constraint { status },
         [b'4', b'0', ..] => StoreError::Busy { status },
-        [b'5', b'8', ..] | [b'X', b'X', ..] => StoreError::Internal { status },
         // The server refuses a statement (42), its prepared form (26) or the state of its transaction (25), whatever
         // rows it is about: the schema has changed since the table was opened, or a pooler has changed the session.
         // One row after the other would be refused, after its vectors are gone. MySQL's 42 is the same.
-        [b'4', b'2', ..] | [b'2', b'5' | b'6', ..] => StoreError::Internal { status },
+        // The server itself has failed (58, XX).
+        [b'4', b'2', ..] | [b'2', b'5' | b'6', ..] | [b'5', b'8', ..] | [b'X', b'X', ..] => {
+            StoreError::Internal { status }
+        }
         _ => StoreError::Rejected { status },
     }
 }
@@ -192,7 +196,7 @@ mod tests {
 
     #[test]
     fn a_refused_statement_is_no_rows_fault() {
-        for state in ["42601", "42804", "42P18", "26000", "25P02"] {
+        for state in ["42601", "42P18", "26000", "25P02"] {
             let error = of_sqlstate(<[u8; 5]>::try_from(state.as_bytes()).unwrap());
             assert_eq!(
                 (error.code().as_str(), error.class()),
@@ -200,6 +204,47 @@ mod tests {
                 "{state}"
             );
             assert!(!error.may_be_one_rows(), "{state}");
+        }
+    }
+
+    #[test]
+    fn a_changed_column_type_is_no_rows_fault_and_makes_a_worker_open_the_table_anew() {
+        for state in ["42883", "42846", "42804", "42704", "0A000"] {
+            let error = of_sqlstate(<[u8; 5]>::try_from(state.as_bytes()).unwrap());
+            assert!(matches!(error, StoreError::Missing { .. }), "{state}: {error}");
+            assert!(error.class() == Class::Transient && !error.may_be_one_rows(), "{state}");
+        }
+    }
+
+    #[test]
+    fn the_guide_tells_what_an_error_means_to_a_job() {
+        let page = include_str!("../../../../docs/src/how-to/sqlstates.md");
+        let rows: Vec<Vec<&str>> = page
+            .lines()
+            .skip_while(|line| !line.starts_with("| SQLSTATE |"))
+            .skip(2)
+            .take_while(|line| line.starts_with('|'))
+            .map(|row| row.split('|').map(str::trim).collect())
+            .collect();
+        assert!(rows.len() > 10, "{rows:?}");
+        for row in rows {
+            for state in row[1].split('`').skip(1).step_by(2) {
+                // `40xxx` stands for the other states of its class.
+                let state = state.replace('x', "0");
+                let error = of_sqlstate(<[u8; 5]>::try_from(state.as_bytes()).unwrap());
+                assert_eq!(format!("`{}`", error.code().as_str()), row[2], "{state}");
+                let told = [
+                    row[3] == "row",
+                    row[3].starts_with("retried"),
+                    row[3].contains("target waits"),
+                ];
+                let is = [
+                    error.may_be_one_rows(),
+                    error.class() == Class::Transient,
+                    error.is_outage(),
+                ];
+                assert_eq!(told, is, "{state}: {}", row[3]);
+            }
         }
     }
 

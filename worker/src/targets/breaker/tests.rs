@@ -6,8 +6,12 @@ use super::*;
 
 const SECOND: Duration = Duration::from_secs(1);
 const DOWN: ErrorCode = ErrorCode::Unavailable;
-const PROBE: Caller = Caller::Probe;
 const OTHER: Caller = Caller::Other;
+
+/// Claims a partition as a probe.
+fn probe(breakers: &Breakers, now: Instant) -> Caller {
+    Caller::Probe(breakers.probes("main", now).unwrap())
+}
 
 #[test]
 fn a_breaker_opens_probes_and_closes() {
@@ -24,9 +28,10 @@ fn a_breaker_opens_probes_and_closes() {
     assert_eq!(breakers.allowed("main", later), Allowed::No, "one is on its way");
     breakers.pinged("main", true, later);
     assert_eq!(breakers.allowed("main", later), Allowed::Probe);
-    breakers.probes("main", later);
-    assert!(breakers.succeeded("main", PROBE));
+    let probe = probe(&breakers, later);
+    assert!(breakers.succeeded("main", probe));
     assert_eq!(breakers.allowed("main", start), Allowed::Yes);
+    assert!(breakers.probes("main", later).is_none(), "it is closed");
 }
 
 #[test]
@@ -37,7 +42,7 @@ fn one_partition_probes_at_a_time() {
     let probed = start + SECOND;
     breakers.pinged("main", true, probed);
     assert_eq!(breakers.allowed("main", probed), Allowed::Probe);
-    breakers.probes("main", probed);
+    let probe = probe(&breakers, probed);
     assert_eq!(breakers.allowed("main", probed), Allowed::No, "one is on its way");
     assert_eq!(
         breakers.allowed("main", probed + SECOND),
@@ -45,12 +50,12 @@ fn one_partition_probes_at_a_time() {
         "nothing was heard of it"
     );
     assert_eq!(
-        breakers.failed("main", PROBE, DOWN, probed),
+        breakers.failed("main", probe, DOWN, probed),
         2 * SECOND,
         "it says something new"
     );
     assert_eq!(
-        breakers.failed("main", PROBE, DOWN, probed),
+        breakers.failed("main", probe, DOWN, probed),
         2 * SECOND,
         "a second one does not"
     );
@@ -63,7 +68,7 @@ fn a_partition_from_before_is_not_taken_for_the_probe() {
     breakers.failed("main", OTHER, DOWN, start);
     let probed = start + SECOND;
     breakers.pinged("main", true, probed);
-    breakers.probes("main", probed);
+    let probe = probe(&breakers, probed);
     assert!(!breakers.succeeded("main", OTHER), "it may have used one store only");
     assert_eq!(
         breakers.failed("main", OTHER, DOWN, probed),
@@ -73,8 +78,47 @@ fn a_partition_from_before_is_not_taken_for_the_probe() {
     let late = probed + 2 * SECOND;
     assert_eq!(breakers.went_down("main", OTHER, DOWN, late), Duration::ZERO);
     assert_eq!(breakers.allowed("main", late), Allowed::Probe, "no ping is needed");
-    assert!(breakers.succeeded("main", PROBE), "it is still the probe");
+    assert!(breakers.succeeded("main", probe), "it is still the probe");
     assert_eq!(breakers.allowed("main", late), Allowed::Yes);
+}
+
+#[test]
+fn a_probe_that_works_on_is_not_taken_for_the_probe_of_a_later_trial() {
+    let breakers = Breakers::new(1, SECOND, 3 * SECOND);
+    let start = Instant::now();
+    breakers.failed("main", OTHER, DOWN, start);
+    breakers.pinged("main", true, start);
+    let old = probe(&breakers, start);
+    assert!(breakers.succeeded("main", old), "its first batch");
+    breakers.failed("main", OTHER, DOWN, start);
+    breakers.pinged("main", true, start);
+    let new = probe(&breakers, start);
+
+    assert!(!breakers.succeeded("main", old), "it may use one store only");
+    assert_eq!(
+        breakers.failed("main", old, DOWN, start),
+        SECOND,
+        "the pause of the new probe"
+    );
+    assert!(!breakers.learnt_nothing("main", old, start));
+    assert_eq!(
+        breakers.allowed("main", start),
+        Allowed::No,
+        "the new probe is on its way"
+    );
+    assert!(breakers.succeeded("main", new));
+    assert_eq!(breakers.allowed("main", start), Allowed::Yes);
+}
+
+#[test]
+fn a_slow_probe_counts_though_another_one_followed() {
+    let breakers = Breakers::new(1, SECOND, 3 * SECOND);
+    let start = Instant::now();
+    breakers.failed("main", OTHER, DOWN, start);
+    breakers.pinged("main", true, start);
+    let slow = probe(&breakers, start);
+    probe(&breakers, start + SECOND);
+    assert!(breakers.succeeded("main", slow));
 }
 
 #[test]
@@ -82,16 +126,16 @@ fn a_probe_that_asks_no_store_makes_room_for_another() {
     let breakers = Breakers::new(1, SECOND, 3 * SECOND);
     let start = Instant::now();
     breakers.failed("main", OTHER, DOWN, start);
-    assert!(!breakers.learnt_nothing("main", start), "it was no probe");
+    assert!(!breakers.learnt_nothing("main", OTHER, start), "it was no probe");
     assert_eq!(breakers.allowed("main", start), Allowed::No);
     let probed = start + SECOND;
     breakers.pinged("main", true, probed);
-    breakers.probes("main", probed);
-    assert!(breakers.learnt_nothing("main", probed));
+    let first = probe(&breakers, probed);
+    assert!(breakers.learnt_nothing("main", first, probed));
     assert_eq!(breakers.allowed("main", probed), Allowed::Probe);
-    breakers.probes("main", probed);
-    assert!(breakers.succeeded("main", PROBE));
-    assert!(!breakers.learnt_nothing("main", probed));
+    let second = probe(&breakers, probed);
+    assert!(breakers.succeeded("main", second));
+    assert!(!breakers.learnt_nothing("main", second, probed));
     assert_eq!(breakers.allowed("main", probed), Allowed::Yes);
 }
 
@@ -127,11 +171,11 @@ fn a_breaker_waits_for_its_probe_while_nothing_else_is_due() {
     let start = Instant::now();
     breakers.failed("main", OTHER, DOWN, start);
     breakers.pinged("main", true, start);
-    breakers.probes("main", start);
+    let probe = probe(&breakers, start);
     breakers.idles("main", start + SECOND);
     assert_eq!(breakers.allowed("main", start + SECOND), Allowed::No);
     assert_eq!(breakers.allowed("main", start + 2 * SECOND), Allowed::Probe);
-    assert!(breakers.succeeded("main", PROBE));
+    assert!(breakers.succeeded("main", probe));
 }
 
 #[test]

@@ -189,7 +189,7 @@ async fn a_column_of_bytes_that_holds_others_is_refused(database: Database) {
     let faults = database.faults(&mapping).await;
     let said: Vec<String> = faults.iter().map(ToString::to_string).collect();
     assert!(
-        said[0].contains("column `user_id` of `memories` holds values that are no bytes"),
+        said[0].contains("column `user_id` of `memories` holds values other than bytes"),
         "{said:?}"
     );
     database

@@ -51,7 +51,7 @@ async fn a_key_of_several_columns_is_no_id(database: Database) {
         )
         .await;
     let mapping = table(json!({"name": "memories", "columns": {"id": "id"}}));
-    let key = "it is a part of the composite key `tenant`, `id`, and an id is one column";
+    let key = "it is part of the composite key `tenant`, `id`, but an id must be one column";
     assert_eq!(
         said(&database, &mapping).await,
         [format!(
@@ -74,7 +74,7 @@ async fn a_key_of_several_columns_is_no_id(database: Database) {
         "dependents": [{"table": "chunks", "references": "memory", "id": "id", "dependents": below}]}));
     let faults = said(&database, &mapping).await;
     let composite =
-        "`dependents.id`: column `id` of `chunks` is not unique: it is a part of the composite key `memory`, `id`";
+        "`dependents.id`: column `id` of `chunks` is not unique: it is part of the composite key `memory`, `id`";
     assert!(faults.iter().any(|fault| fault.starts_with(composite)), "{faults:#?}");
 }
 
@@ -118,8 +118,8 @@ async fn memories_that_go_with_others_are_said(database: Database) {
     let mut mapping = memories();
     let opened = database.open(&mapping).await;
     let advice = async |mapping: &Table| opened.advice(mapping).await.unwrap()[0].to_string();
-    let rows =
-        "`sql_table`: rows of `memories` that reference another by `parent` go with it, asked for or not, uncounted";
+    let rows = "`sql_table`: the database deletes rows of `memories` with the row that they reference by `parent`, even if not \
+                selected, and does not count them";
     let instead = "declare the key ON DELETE SET NULL";
     assert_eq!(advice(&mapping).await, format!("{rows}; {instead}"));
     mapping.collection = serde_json::from_value(json!({"name": "m", "point": "number"})).unwrap();

@@ -74,8 +74,8 @@ async fn an_id_that_is_not_unique_is_refused(database: Database) {
 
     assert_eq!(
         faults[0].to_string(),
-        "`columns.id`: column `id` of `memories` is not unique: it is a part of the composite key `id`, `a`, \
-         and an id is one column; there are `ref`"
+        "`columns.id`: column `id` of `memories` is not unique: it is part of the composite key `id`, `a`, \
+         but an id must be one column; there are `ref`"
     );
     database
         .open(&table(json!({"name": "memories", "columns": {"id": "ref"}})))
@@ -169,7 +169,7 @@ async fn a_view_is_refused(database: Database) {
 
     assert_eq!(
         faults[0].to_string(),
-        "`sql_table`: `seen` is not a table; use the underlying table"
+        "`sql_table`: `seen` is not a table (a view or another object); use the underlying table"
     );
 }
 

@@ -207,7 +207,7 @@ async fn tables_from_which_nothing_goes_for_good_are_refused() {
         ),
         (
             "versioned",
-            "`sql_table`: `versioned` keeps the history of rows that are deleted; ALTER TABLE `versioned` DROP SYSTEM VERSIONING",
+            "`sql_table`: `versioned` is system-versioned: it keeps deleted rows; ALTER TABLE `versioned` DROP SYSTEM VERSIONING",
         ),
     ] {
         let faults = database

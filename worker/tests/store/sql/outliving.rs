@@ -42,9 +42,9 @@ async fn a_dependent_whose_reference_may_be_null_does_not_fit(database: Database
     };
     let fault = |column: &str, table: &str| {
         format!(
-            "`dependents.references`: column `{column}` of `{table}` may be NULL: such rows belong to no memory, and would \
+            "`dependents.references`: column `{column}` of `{table}` may be NULL: rows with NULL belong to no memory and would \
              stay; make it NOT NULL, give `{table}` a table of its own in this target, or write nullable = true if such \
-             rows are nobody's"
+             rows belong to no person"
         )
     };
     let faults = said(&database.faults(&of(false, false)).await);
@@ -84,8 +84,8 @@ async fn a_dependent_whose_reference_is_set_null_does_not_fit(database: Database
             assert_eq!(
                 said(&database.faults(&notes).await),
                 [
-                    "`dependents.references`: rows of `notes` outlive what they reference by `memory`: ON DELETE SET NULL or \
-                     SET DEFAULT; give `notes` a table of its own in this target, or let the key be ON DELETE CASCADE"
+                    "`dependents.references`: rows of `notes` stay when the row referenced by `memory` is deleted: ON DELETE SET \
+                     NULL or SET DEFAULT; give `notes` a table of its own in this target, or let the key be ON DELETE CASCADE"
                 ]
             );
         }
@@ -141,7 +141,7 @@ async fn memories_of_conversations_get_a_table_of_their_own(database: Database) 
     );
     let faults = said(&database.faults(&before).await);
     assert!(
-        faults.len() == 1 && faults[0].contains("rows of `memories` outlive"),
+        faults.len() == 1 && faults[0].contains("rows of `memories` stay when"),
         "{faults:#?}"
     );
 }
@@ -150,11 +150,11 @@ async fn what_would_take_memories_along_is_left_out(database: Database) {
     for (key, consequence) in [
         (
             "NOT NULL, FOREIGN KEY (conversation_id) REFERENCES conversations (id) ON DELETE CASCADE",
-            "go with them",
+            "are deleted with them",
         ),
         (
             ", FOREIGN KEY (conversation_id) REFERENCES conversations (id)",
-            "keep them until",
+            "prevent their deletion until",
         ),
     ] {
         conversations(&database, key).await;

@@ -140,7 +140,7 @@ async fn sqlite_s_uuids_are_not_guessed_at() {
     let instead = "write `hex` for 32 digits (SQLAlchemy), or `text` for texts with one spelling";
     let says = |name: &str| {
         let missing =
-            format!("column `{name}` of `memories` has type `UUID`, which does not say how UUIDs are written");
+            format!("column `{name}` of `memories` has type `UUID`; the form of its UUIDs must be configured");
         format!("`columns.uuids`: {missing}; {instead}")
     };
     let said: Vec<String> = said.iter().map(ToString::to_string).collect();

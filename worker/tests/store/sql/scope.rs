@@ -221,6 +221,6 @@ async fn bytes_are_demanded_of_rows_inside(database: Database) {
     assert!(
         faults
             .iter()
-            .all(|fault| fault.to_string().contains("holds values that are no bytes"))
+            .all(|fault| fault.to_string().contains("holds values other than bytes"))
     );
 }

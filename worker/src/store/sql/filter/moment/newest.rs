@@ -85,9 +85,9 @@ impl Compiler<'_> {
     /// Returns the condition that a value is no later than a moment.
     ///
     /// If the clocks of the zone show the moment's local time twice, a row with an earlier local time may be later. Then
-    /// the condition excludes all local times that are doubtful with it. Around any other bound, an interval of doubtful
-    /// times is all before it or all after it. The greatest moment of a column is such a bound, the current time may not
-    /// be.
+    /// the condition excludes all local times that are doubtful with it. Around any other moment, an interval of doubtful
+    /// times is all before it or all after it. The current time may be such a doubtful moment. So may the greatest
+    /// moment of a column, if that value has an offset: of local times, only those without doubt count.
     fn no_later(&mut self, value: &Value<'_>, at: Timestamp) -> String {
         let since = value.zone.and_then(|zone| zone.doubtful_since(zone.local(at)));
         let Some(since) = since else {
