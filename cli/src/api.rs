@@ -1,33 +1,30 @@
 //! The API from a caller's view: its address, and the requests to it.
 
-use std::io::IsTerminal;
-use std::time::Duration;
-
 use anyhow::{Context, anyhow, bail};
 use clap::Args;
-use indicatif::{ProgressBar, ProgressStyle};
 use lethe_common::job::JobId;
 use reqwest::header::HeaderValue;
-use reqwest::{RequestBuilder, Response, Url};
+use reqwest::{RequestBuilder, StatusCode, Url};
 use serde_json::Value;
 
-/// The interval of requests for a watched job.
-// An eye follows no faster steps of a bar.
-const LOOK: Duration = Duration::from_millis(100);
+use crate::output::Format;
+use crate::unreached::unreached;
 
-/// The length of a full bar. The number of memories may not be known yet, and a bar of length 0
-/// looks full.
-const BAR: u64 = 1_000;
+/// The heading of the options that every command about the API has.
+const CONNECTION: &str = "Connection";
 
-/// The URL of the API, and the key for it.
+/// The URL of the API, the key for it, and the form of its answers.
 #[derive(Debug, Args)]
 pub(crate) struct Server {
     /// The base URL of the API.
-    #[arg(long, env = "LETHE_URL", default_value = "http://127.0.0.1:7878", value_parser = url)]
+    #[arg(long, env = "LETHE_URL", default_value = "http://127.0.0.1:7878", value_parser = api_url, help_heading = CONNECTION)]
     pub(crate) url: String,
     /// The API key.
-    #[arg(long, env = "LETHE_KEY", hide_env_values = true)]
+    #[arg(long, env = "LETHE_KEY", hide_env_values = true, help_heading = CONNECTION)]
     pub(crate) key: String,
+    /// The form of the answer: text for people, json for scripts.
+    #[arg(long, value_enum, value_name = "FORM", default_value_t = Format::Text, help_heading = CONNECTION)]
+    pub(crate) output: Format,
 }
 
 /// A connection to the API.
@@ -57,27 +54,34 @@ impl Api {
 
     /// Sends a request. Returns the answer's body, or the API's refusal as an error.
     pub(crate) async fn send(&self, request: RequestBuilder) -> anyhow::Result<Value> {
-        let answer: Response = request
-            .bearer_auth(&self.key)
-            .send()
-            .await
+        let request = request.bearer_auth(&self.key).build();
+        let request = request
             .map_err(reqwest::Error::without_url)
-            .context("reach the API")?;
+            .context("write the request")?;
+        let reads = request.method().is_safe();
+        let answer = self.client.execute(request).await;
+        let answer = answer.map_err(|error| self.unanswered(error, reads))?;
         let status = answer.status();
-        let text = answer.text().await.map_err(reqwest::Error::without_url);
+        let text = answer.text().await;
         if status.is_success() {
-            let text = text.context("read the answer")?;
+            let text = text.map_err(|error| self.unanswered(error, reads))?;
             if text.is_empty() {
                 return Ok(Value::Null);
             }
             return serde_json::from_str(&text).context("check the URL: the API did not answer with JSON");
         }
-        let body: Value = text
-            .ok()
-            .and_then(|text| serde_json::from_str(&text).ok())
-            .unwrap_or_default();
-        let detail = body["detail"].as_str().or_else(|| body["title"].as_str());
-        bail!("{status}: {}", detail.unwrap_or("no details"));
+        let body: Option<Value> = text.ok().and_then(|text| serde_json::from_str(&text).ok());
+        Err(refusal(status, &body.unwrap_or_default()))
+    }
+
+    /// Returns the error of a request without a whole answer.
+    fn unanswered(&self, error: reqwest::Error, reads: bool) -> anyhow::Error {
+        if reads || error.is_connect() {
+            return unreached(error, "the API", &self.url, "--url or LETHE_URL");
+        }
+        anyhow!(
+            "the connection to the API broke before its answer: the request may have been accepted, look with `lethe jobs`"
+        )
     }
 
     /// Begins a GET of a path under `/v1/`.
@@ -114,38 +118,6 @@ impl Api {
     pub(crate) async fn job(&self, id: &str) -> anyhow::Result<Value> {
         self.send(self.get(&job_path(id)?)).await
     }
-
-    /// Shows a job's progress until it ends; returns the job.
-    pub(crate) async fn follow(&self, id: &str) -> anyhow::Result<Value> {
-        let bar = ProgressBar::new(BAR);
-        if std::io::stderr().is_terminal() {
-            let style = ProgressStyle::with_template("  {bar:40.cyan/blue} {msg}").context("draw a bar")?;
-            bar.set_style(style);
-        } else {
-            bar.set_draw_target(indicatif::ProgressDrawTarget::hidden());
-        }
-        loop {
-            let job = self.job(id).await?;
-            let state = job["state"].as_str().context("the API did not answer with a job")?;
-            let state = state.to_owned();
-            let selected = job["selected"].as_u64().unwrap_or(0);
-            let progress = job["progress"].as_f64().unwrap_or(0.0).clamp(0.0, 1.0);
-            #[expect(
-                clippy::cast_precision_loss,
-                clippy::cast_possible_truncation,
-                clippy::cast_sign_loss,
-                reason = "a bar shows a fraction"
-            )]
-            let of = |whole: u64| (progress * whole as f64).round() as u64;
-            bar.set_position(of(BAR));
-            bar.set_message(format!("{}/{selected} {state}", of(selected)));
-            if ["succeeded", "failed", "cancelled"].contains(&state.as_str()) {
-                bar.finish();
-                return Ok(job);
-            }
-            tokio::time::sleep(LOOK).await;
-        }
-    }
 }
 
 /// Returns JSON as written, on the command line or in a file. The API reports its faults, such as a
@@ -160,6 +132,23 @@ pub(crate) fn json_of(given: &str) -> anyhow::Result<String> {
     // The text becomes a part of the request, so it has to be one value.
     serde_json::from_str::<Value>(text).context("read it as JSON")?;
     Ok(text.to_owned())
+}
+
+/// Returns the API's refusal of a request.
+fn refusal(status: StatusCode, body: &Value) -> anyhow::Error {
+    let code = status.as_u16();
+    let advice = if status == StatusCode::UNAUTHORIZED {
+        ": check --key or LETHE_KEY"
+    } else {
+        ""
+    };
+    match (body["title"].as_str(), body["detail"].as_str()) {
+        (Some(title), Some(detail)) => anyhow!("{title}: {detail} (HTTP {code}){advice}"),
+        (Some(text), None) | (None, Some(text)) => anyhow!("{text} (HTTP {code}){advice}"),
+        (None, None) => {
+            anyhow!("HTTP {code} without details: check that --url or LETHE_URL is the address of Lethe's API")
+        }
+    }
 }
 
 /// Returns the path of a job.
@@ -178,9 +167,67 @@ pub(crate) fn listed<'a>(answer: &'a Value, name: &str) -> anyhow::Result<&'a [V
 }
 
 /// Reads the base URL of a process.
-pub(crate) fn url(text: &str) -> Result<String, &'static str> {
-    let is_one = |url: &Url| matches!(url.scheme(), "http" | "https") && url.has_host();
-    let url = Url::parse(text).ok().filter(is_one);
-    url.map(|_| text.to_owned())
-        .ok_or("write a URL such as http://127.0.0.1:7878")
+pub(crate) fn url(text: &str) -> Result<String, String> {
+    if is_base(text) {
+        return Ok(text.to_owned());
+    }
+    // `localhost:7878` is a URL too, of the scheme `localhost`.
+    let whole = format!("http://{text}");
+    Err(if !text.contains("://") && is_base(&whole) {
+        format!("the scheme is missing: write {whole}")
+    } else {
+        "write a URL such as http://127.0.0.1:7878".to_owned()
+    })
+}
+
+/// Reads the base URL of the API. The error names the variable too, since `clap` names the option alone.
+fn api_url(text: &str) -> Result<String, String> {
+    url(text).map_err(|what| format!("{what} in --url or LETHE_URL"))
+}
+
+fn is_base(text: &str) -> bool {
+    Url::parse(text).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_url_without_a_scheme_is_refused_with_the_whole_url() {
+        for good in ["http://127.0.0.1:7878", "https://lethe.example.com/"] {
+            assert_eq!(url(good).unwrap(), good);
+        }
+        for (text, says) in [
+            ("localhost:7878", "write http://localhost:7878"),
+            ("127.0.0.1:7878", "write http://127.0.0.1:7878"),
+            ("lethe.example.com", "write http://lethe.example.com"),
+            ("[::1]:7878", "write http://[::1]:7878"),
+            ("", "such as http://127.0.0.1:7878"),
+            ("ftp://localhost", "such as http://127.0.0.1:7878"),
+            ("http://", "such as http://127.0.0.1:7878"),
+        ] {
+            let refused = api_url(text).unwrap_err();
+            assert!(
+                refused.contains(says) && refused.contains("LETHE_URL"),
+                "{text}: {refused}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_refusal_says_what_happened_and_what_to_do() {
+        let problem = json!({"title": "The ledger cannot be reached", "detail": "send the request again"});
+        assert_eq!(
+            refusal(StatusCode::SERVICE_UNAVAILABLE, &problem).to_string(),
+            "The ledger cannot be reached: send the request again (HTTP 503)"
+        );
+        let unknown = json!({"title": "The credentials are missing or not known", "detail": "use a known API key"});
+        let said = refusal(StatusCode::UNAUTHORIZED, &unknown).to_string();
+        assert!(said.ends_with("(HTTP 401): check --key or LETHE_KEY"), "{said}");
+        let other = refusal(StatusCode::NOT_FOUND, &Value::Null).to_string();
+        assert!(other.contains("HTTP 404") && other.contains("LETHE_URL"), "{other}");
+    }
 }

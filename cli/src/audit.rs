@@ -1,12 +1,13 @@
 //! The audit trail: events and their actors.
 
-use std::fmt::Write;
-
 use clap::Args;
 use serde_json::Value;
 
 use crate::api::{Api, Server, listed};
-use crate::output::{self, Format};
+use crate::output::{self, Cell, Format, Table};
+
+/// The headers of the list.
+const COLUMNS: [&str; 7] = ["AT", "ACT", "ACTOR", "OBJECT", "DETAILS", "ADDRESS", "REQUEST"];
 
 /// The most events of a page.
 const PAGE: u64 = 1_000;
@@ -31,9 +32,6 @@ pub(crate) struct Audit {
     /// The most to list.
     #[arg(long, default_value_t = 100)]
     limit: u64,
-    /// The form of the output.
-    #[arg(long, value_enum, default_value_t = Format::Text)]
-    output: Format,
 }
 
 /// Lists events, the newest first, page by page.
@@ -49,6 +47,7 @@ pub(crate) async fn run(options: &Audit) -> anyhow::Result<()> {
         query.extend(value.iter().map(|value| (name, value.clone())));
     }
     let (mut left, mut after) = (options.limit, String::new());
+    let mut table = Table::new(COLUMNS);
     while left > 0 {
         let mut page = query.clone();
         page.push(("limit", left.min(PAGE).to_string()));
@@ -57,39 +56,38 @@ pub(crate) async fn run(options: &Audit) -> anyhow::Result<()> {
         }
         let page = api.send(api.get("audit").query(&page)).await?;
         let events = listed(&page, "events")?;
-        for event in events {
-            match options.output {
-                Format::Text => output::line(&line(event)),
-                Format::Json => output::line(&event.to_string()),
-            }
+        match options.server.output {
+            Format::Json => events.iter().try_for_each(output::json)?,
+            Format::Text => table.print(&events.iter().map(row).collect::<Vec<_>>()),
         }
         left = left.saturating_sub(events.len() as u64);
         let Some(next) = page["next"].as_str() else { break };
         next.clone_into(&mut after);
     }
+    if options.server.output == Format::Text {
+        table.end("no event matches");
+    }
     Ok(())
 }
 
-fn line(event: &Value) -> String {
+/// Returns the row of an event in a list.
+fn row(event: &Value) -> [Cell; COLUMNS.len()] {
     let text = |name: &str| event[name].as_str().unwrap_or("-");
-    let mut line = format!(
-        "{:<24}  {:<16}  {:<16}  {}/{}",
-        text("at"),
-        text("act"),
-        text("actor"),
-        text("object_type"),
-        text("object_id")
-    );
+    let details = event["details"].as_object().into_iter().flatten();
+    let mut details: Vec<String> = details.map(|(name, value)| format!("{name}={value}")).collect();
     if text("effect") != "done" {
-        write!(line, "  {}", text("effect")).expect("a String takes any text");
+        details.insert(0, text("effect").to_owned());
     }
-    for (name, value) in event["details"].as_object().into_iter().flatten() {
-        write!(line, "  {name}={value}").expect("a String takes any text");
+    if details.is_empty() {
+        details.push("-".to_owned());
     }
-    for name in ["address", "request_id"] {
-        if let Some(value) = event[name].as_str() {
-            write!(line, "  {name}={value}").expect("a String takes any text");
-        }
-    }
-    line
+    [
+        text("at").into(),
+        text("act").into(),
+        text("actor").into(),
+        format!("{}/{}", text("object_type"), text("object_id")).into(),
+        details.join(" ").into(),
+        text("address").into(),
+        text("request_id").into(),
+    ]
 }

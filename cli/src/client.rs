@@ -1,14 +1,18 @@
 //! The client commands. They call the API like any other caller.
 
 use anyhow::{Context, bail};
+use lethe_common::clock::Clock;
 use lethe_common::config::{NAME, is_name};
 use serde_json::{Map, Value, json};
 
-use crate::api::{Api, job_path, json_of, listed};
+use crate::api::{Api, Server, job_path, json_of, listed};
 use crate::ending::conclude;
+use crate::follow::follow;
 use crate::ids_file;
+use crate::job::{self, show};
 use crate::options;
-use crate::output::{self, show};
+use crate::output::{self, Cell, Format, Table};
+use crate::words;
 
 /// The number of memories in a page: the API's limit.
 const ITEMS_A_PAGE: u32 = 1_000;
@@ -71,16 +75,25 @@ pub(crate) async fn submit(options: &options::Submit) -> anyhow::Result<()> {
         .context("the API did not answer with a job")?
         .to_owned();
     if options.watch {
-        conclude(&api.follow(&id).await?, options.require_found)
-    } else {
-        show(&job)
+        return end(&api, &id, &options.server, options.require_found).await;
     }
+    show(&job, options.server.output)?;
+    if options.server.output == Format::Text {
+        output::note(&format!("the job goes on: `lethe watch {id}` follows it"));
+    }
+    Ok(())
+}
+
+/// Follows a job, and reports its end.
+async fn end(api: &Api, id: &str, server: &Server, require_found: bool) -> anyhow::Result<()> {
+    let job = follow(api, id, server.output).await?;
+    conclude(&job, server.output, require_found)
 }
 
 /// Watches a job until it ends.
 pub(crate) async fn watch(options: &options::Watch) -> anyhow::Result<()> {
     let api = Api::of(&options.server)?;
-    conclude(&api.follow(&options.job).await?, options.require_found)
+    end(&api, &options.job, &options.server, options.require_found).await
 }
 
 /// Lists jobs.
@@ -89,16 +102,14 @@ pub(crate) async fn jobs(options: &options::Jobs) -> anyhow::Result<()> {
     let mut query = vec![("limit", options.limit.to_string())];
     query.extend(options.state.clone().map(|state| ("state", state)));
     let list = api.send(api.get("jobs").query(&query)).await?;
-    for job in listed(&list, "jobs")? {
-        let text = |name: &str| job[name].as_str().unwrap_or("-").to_owned();
-        output::line(&format!(
-            "{}  {:<10} {:>10}  {}",
-            text("id"),
-            text("state"),
-            job["selected"],
-            text("accepted_at")
-        ));
+    let jobs = listed(&list, "jobs")?;
+    if options.server.output == Format::Json {
+        return jobs.iter().try_for_each(output::json);
     }
+    let now = Clock::system().now();
+    let mut table = Table::new(job::COLUMNS);
+    table.print(&jobs.iter().map(|job| job::row(job, now)).collect::<Vec<_>>());
+    table.end("no job is listed: this key sees none, or none matches");
     Ok(())
 }
 
@@ -106,16 +117,15 @@ pub(crate) async fn jobs(options: &options::Jobs) -> anyhow::Result<()> {
 pub(crate) async fn pace(options: &options::Pace) -> anyhow::Result<()> {
     let api = Api::of(&options.server)?;
     let change = json!({"per_second": options.rate.0});
-    show(&api.send(api.patch(&job_path(&options.job)?).json(&change)).await?)
+    let job = api.send(api.patch(&job_path(&options.job)?).json(&change)).await?;
+    show(&job, options.server.output)
 }
 
 /// Cancels or retries a job.
 pub(crate) async fn act(options: &options::Job, verb: &str) -> anyhow::Result<()> {
     let api = Api::of(&options.server)?;
-    show(
-        &api.send(api.post(&format!("{}/{verb}", job_path(&options.job)?)))
-            .await?,
-    )
+    let path = format!("{}/{verb}", job_path(&options.job)?);
+    show(&api.send(api.post(&path)).await?, options.server.output)
 }
 
 /// Lists the memories of a job with an outcome, page by page.
@@ -126,18 +136,34 @@ pub(crate) async fn items(options: &options::Items) -> anyhow::Result<()> {
         ("outcome", options.outcome.clone()),
         ("limit", ITEMS_A_PAGE.to_string()),
     ];
+    let mut table = Table::new(["ID", "TABLE", "STORE", "OUTCOME", "CODE"]);
     loop {
         let page = api.send(api.get(&path).query(&query)).await?;
-        for item in listed(&page, "items")? {
+        let items = listed(&page, "items")?;
+        match options.server.output {
             // An id may hold any character, a line end too.
-            output::line(&item.to_string());
+            Format::Json => items.iter().try_for_each(output::json)?,
+            Format::Text => table.print(&items.iter().map(item).collect::<Vec<_>>()),
         }
-        let Some(next) = page["next"].as_str() else {
-            return Ok(());
-        };
+        let Some(next) = page["next"].as_str() else { break };
         query.truncate(2);
         query.push(("after", next.to_owned()));
     }
+    if options.server.output == Format::Text {
+        table.end("no memory of the job has this outcome");
+    }
+    Ok(())
+}
+
+fn item(item: &Value) -> [Cell; 5] {
+    let text = |name: &str| item[name].as_str().unwrap_or("-");
+    [
+        text("id").into(),
+        text("table").into(),
+        text("store").into(),
+        words::outcome(text("outcome")).into(),
+        text("code").into(),
+    ]
 }
 
 /// Pauses or resumes everything, or one target.
@@ -149,5 +175,23 @@ pub(crate) async fn switch(options: &options::Scope, verb: &str) -> anyhow::Resu
         Some(target) => format!("targets/{target}/{verb}"),
         None => verb.to_owned(),
     };
-    show(&api.send(api.post(&path)).await?)
+    let paused = api.send(api.post(&path)).await?;
+    match options.server.output {
+        Format::Json => output::json(&paused)?,
+        Format::Text => output::line(&pauses(&paused)?),
+    }
+    Ok(())
+}
+
+/// Returns the present pauses in words.
+fn pauses(paused: &Value) -> anyhow::Result<String> {
+    let all = paused["all"].as_bool().context("the API did not answer with pauses")?;
+    let mut names: Vec<&str> = listed(paused, "targets")?.iter().filter_map(Value::as_str).collect();
+    if all {
+        names.insert(0, "everything");
+    }
+    if names.is_empty() {
+        return Ok("Nothing is paused.".to_owned());
+    }
+    Ok(format!("Paused: {}", names.join(", ")))
 }

@@ -40,6 +40,11 @@ impl DataDir {
         }
     }
 
+    /// Returns its path.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Returns the path of a file in it.
     pub(crate) fn join(&self, name: &str) -> PathBuf {
         self.path.join(name)

@@ -3,21 +3,25 @@
 //! Its figures about the stores come from the stores themselves, over connections of its own. Only the
 //! job's figures come from Lethe.
 
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use lethe_common::config::Config;
 use qdrant_client::Qdrant;
-use qdrant_client::qdrant::{CountPointsBuilder, Filter, HasIdCondition, PointId, PointStruct, UpsertPointsBuilder};
-use serde_json::{Value, json};
+use qdrant_client::qdrant::{CountPointsBuilder, Filter, HasIdCondition, PointId};
+use serde_json::{Map, Value, json};
 use sqlx::Row;
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePool};
 
 use crate::api::Api;
 use crate::embedded::{self, COLLECTION};
+use crate::fill::{self, Fill, Memory};
+use crate::follow::follow;
 use crate::lifecycle::Stop;
+use crate::output::{self, Format};
 use crate::up::Service;
-use crate::{data_dir, memories, options, output};
+use crate::{next_steps, options, words};
 
 /// The number of memories that are deleted by id.
 const BY_ID: usize = 500;
@@ -25,49 +29,37 @@ const BY_ID: usize = 500;
 /// The person whose memories are all deleted.
 const PERSON: &str = "user-054@example.com";
 
-/// The number of vectors in one write.
-const BATCH: usize = 1_000;
-
-/// A memory of the fixture.
-struct Memory {
-    id: String,
-    user: String,
-}
-
 /// Runs `lethe demo`.
 pub(crate) async fn run(options: &options::Demo) -> anyhow::Result<()> {
-    let config = Config::from_toml("")?;
-    embedded::is_wanted(&config)?;
+    let mut config = Config::from_toml("")?;
+    let later = config.api.listen;
+    config.api.listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     let temporary = tempfile::tempdir().context("make a temporary directory")?;
     let data = options.data.as_deref().unwrap_or_else(|| temporary.path());
-    if data.join("memories.sqlite").exists() {
-        bail!("{} holds memories already; name a new directory", data.display());
-    }
-    data_dir::make(data)?;
-    memories::load_fixture(&data.join("memories.sqlite"))?;
-
     let stop = Stop::on_signals()?;
-    let any_port = Some(std::net::SocketAddr::from(([127, 0, 0, 1], 0)));
-    let Some(service) = Service::start(config, data, any_port, &stop).await? else {
+    let Some(service) = Service::start(config, data, Fill::New, &stop).await? else {
         bail!("interrupted");
     };
+    let key = service.key.clone();
     let shown = tokio::select! {
         shown = show(&service, data) => shown,
-        () = stop.soon.cancelled() => bail!("interrupted"),
+        () = stop.soon.cancelled() => Err(anyhow!("interrupted")),
     };
     stop.soon.cancel();
-    service.ended(&stop).await?;
-    shown?;
-    if let Some(kept) = &options.data {
-        output::line(&format!(
-            "\nThe data is kept in {}: `lethe up --data {}` goes on with it.",
-            kept.display(),
-            kept.display()
-        ));
-    } else {
-        output::line("\nNext: `cargo run --release -- up` starts the same and stays; README.md has the API.");
+    let ended = service.ended(&stop).await;
+    if options.data.is_some() {
+        // The key is not stored. It is shown in any case, since the directory stays.
+        output::line(&format!("\nThe data is kept in {}. Start it again:", data.display()));
+        output::line(&next_steps::start(Some(data)));
+        output::line("Paste into another terminal, with the API key that is shown this once:");
+        for step in next_steps::commands(&format!("http://{later}"), key.as_deref()) {
+            output::line(&step);
+        }
+    } else if shown.is_ok() {
+        output::line("\nNext, the same memories in an installation that stays, with a key and commands to paste:");
+        output::line(&next_steps::start(None));
     }
-    Ok(())
+    shown.and(ended)
 }
 
 async fn show(service: &Service, data: &Path) -> anyhow::Result<()> {
@@ -77,8 +69,7 @@ async fn show(service: &Service, data: &Path) -> anyhow::Result<()> {
         .context("the demonstration runs on the embedded stores")?;
     let key = service.key.as_deref().context("the first start makes a key")?;
     let stores = Stores::open(data, &vectors.url, &vectors.key).await?;
-    let memories = stores.memories().await?;
-    stores.embed(&memories).await?;
+    let memories = fill::read(&stores.sql).await?;
     output::line(&format!(
         "Loaded {} memories of Agno's into SQLite, and a vector of each into Qdrant's engine.\nThe API listens at {}.",
         memories.len(),
@@ -128,20 +119,14 @@ async fn show(service: &Service, data: &Path) -> anyhow::Result<()> {
 async fn erase(api: &Api, deletion: &Value) -> anyhow::Result<()> {
     let job = api.submit(deletion).await?;
     let id = job["id"].as_str().context("the API did not answer with a job")?;
-    let job = api.follow(id).await?;
+    let job = follow(api, id, Format::Text).await?;
     output::line(&format!("  job {id}: {}", job["state"].as_str().unwrap_or_default()));
     for store in job["stores"].as_array().map(Vec::as_slice).unwrap_or_default() {
-        let counts: Vec<String> = store["counts"]
-            .as_object()
-            .into_iter()
-            .flatten()
-            .filter(|(_, n)| n.as_u64() != Some(0))
-            .map(|(outcome, n)| format!("{outcome} {n}"))
-            .collect();
+        let none = Map::new();
+        let counts = words::counts(store["counts"].as_object().unwrap_or(&none));
         output::line(&format!(
-            "    {}: {}",
-            store["store"].as_str().unwrap_or_default(),
-            counts.join(", ")
+            "    {}: {counts}",
+            store["store"].as_str().unwrap_or_default()
         ));
     }
     if job["state"] != "succeeded" {
@@ -164,40 +149,6 @@ impl Stores {
             sql,
             vectors: embedded::client(url, key)?,
         })
-    }
-
-    async fn memories(&self) -> anyhow::Result<Vec<Memory>> {
-        let rows = sqlx::query("SELECT memory_id, user_id FROM agno_memories ORDER BY memory_id")
-            .fetch_all(&self.sql)
-            .await
-            .context("read the memories")?;
-        rows.iter()
-            .map(|row| {
-                Ok(Memory {
-                    id: row.try_get(0)?,
-                    user: row.try_get(1)?,
-                })
-            })
-            .collect()
-    }
-
-    /// Gives each memory a vector.
-    async fn embed(&self, memories: &[Memory]) -> anyhow::Result<()> {
-        for batch in memories.chunks(BATCH) {
-            let points: Vec<PointStruct> = batch
-                .iter()
-                .map(|memory| {
-                    let payload = [
-                        ("memory_id", memory.id.clone().into()),
-                        ("user_id", memory.user.clone().into()),
-                    ];
-                    PointStruct::new(memory.id.clone(), embedding(), payload)
-                })
-                .collect();
-            let request = UpsertPointsBuilder::new(COLLECTION, points).wait(true);
-            self.vectors.upsert_points(request).await.context("write vectors")?;
-        }
-        Ok(())
     }
 
     /// Counts the selected rows, and the others.
@@ -230,11 +181,4 @@ impl Stores {
             answer.result.context("the vector store did not count")?.count,
         )?)
     }
-}
-
-/// Returns a random vector: its meaning does not matter to a deletion.
-fn embedding() -> Vec<f32> {
-    (0..embedded::DIMENSIONS)
-        .map(|_| rand::random_range(-1.0..1.0))
-        .collect()
 }

@@ -20,7 +20,8 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::data_dir::DataDir;
-use crate::memories;
+use crate::roles::bind;
+use crate::{kept_port, memories};
 
 /// The size of the vectors of the embedded collection: that of the small sentence embedding models.
 pub(crate) const DIMENSIONS: u64 = 384;
@@ -53,12 +54,17 @@ pub(crate) struct Vectors {
     pub(crate) served: JoinHandle<anyhow::Result<()>>,
 }
 
-/// Starts the vector store.
-pub(crate) async fn serve_vectors(data: &DataDir, shutdown: CancellationToken) -> anyhow::Result<Vectors> {
+/// Starts the vector store, at `listen` or at the port that the data directory remembers.
+pub(crate) async fn serve_vectors(
+    data: &DataDir,
+    listen: Option<SocketAddr>,
+    shutdown: CancellationToken,
+) -> anyhow::Result<Vectors> {
     let key = data.secret("qdrant.key")?;
-    let listener = TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0)))
-        .await
-        .context("bind the vector store")?;
+    let listener = match listen {
+        Some(address) => bind(address).await.context("serve the vector store")?,
+        None => kept_port::bind(data).await?,
+    };
     let address = listener.local_addr().context("bind the vector store")?;
     let served = tokio::spawn(serve(listener, data.join("vectors"), key.clone(), shutdown));
     Ok(Vectors {
@@ -122,19 +128,38 @@ async fn create_collection(client: &Qdrant) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Returns whether a configuration leaves the place of memories to this process.
-///
-/// # Errors
-///
-/// If it does, and this build has no engine for the vectors.
-pub(crate) fn is_wanted(config: &Config) -> anyhow::Result<bool> {
-    let wanted = config.targets.is_empty();
-    if wanted && !cfg!(feature = "embedded") {
-        bail!(
-            "write a [[target]] in the configuration, or build with the feature `embedded`: this build has no embedded stores"
-        );
+/// The embedded stores that a configuration asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Wanted {
+    /// Both: the configuration leaves the place of memories to this process.
+    Both,
+    /// The vector store, for the targets of the configuration.
+    Vectors,
+    /// None.
+    Nothing,
+}
+
+impl Wanted {
+    /// Returns the embedded stores that a configuration asks for.
+    ///
+    /// # Errors
+    ///
+    /// If there are any, and this build has no engine for the vectors.
+    pub(crate) fn by(config: &Config) -> anyhow::Result<Self> {
+        let wanted = if config.targets.is_empty() {
+            Self::Both
+        } else if config.embedded.qdrant_listen.is_some() {
+            Self::Vectors
+        } else {
+            Self::Nothing
+        };
+        if wanted != Self::Nothing && !cfg!(feature = "embedded") {
+            bail!(
+                "write a [[target]] and no [embedded] in the configuration, or build with the feature `embedded`: this build has no embedded stores"
+            );
+        }
+        Ok(wanted)
     }
-    Ok(wanted)
 }
 
 #[cfg(feature = "embedded")]
@@ -153,7 +178,7 @@ async fn serve(
         .context("serve the vector store")
 }
 
-/// Never called: [`is_wanted`] refuses the configuration first.
+/// Never called: [`Wanted::by`] refuses the configuration first.
 #[cfg(not(feature = "embedded"))]
 fn serve(_: TcpListener, _: PathBuf, _: String, _: CancellationToken) -> Ready<anyhow::Result<()>> {
     ready(Err(anyhow::anyhow!("this build has no vector store")))

@@ -3,12 +3,13 @@
 use anyhow::bail;
 use serde_json::Value;
 
-use crate::output::{self, show};
+use crate::job::show;
+use crate::output::{self, Format};
 
 /// Shows an ended job, with notes in words. Any end but success is an error for the shell too. So is a success that
 /// found nothing, if `require_found` is set.
-pub(crate) fn conclude(job: &Value, require_found: bool) -> anyhow::Result<()> {
-    show(job)?;
+pub(crate) fn conclude(job: &Value, format: Format, require_found: bool) -> anyhow::Result<()> {
+    show(job, format)?;
     for note in notes(job) {
         output::note(&note);
     }
@@ -49,7 +50,7 @@ fn notes(job: &Value) -> Vec<String> {
         }
     }
     if job["state"] == "succeeded" && !has_found(job) && notes.is_empty() {
-        notes.push("nothing was found: every memory was absent already".to_owned());
+        notes.push("nothing was found: no store had a memory of the selection".to_owned());
     }
     notes
 }
@@ -73,7 +74,7 @@ mod tests {
     use super::*;
 
     fn job(absent: u64, found: u64) -> Value {
-        json!({"state": "succeeded", "warnings": [], "stores": [
+        json!({"id": "j", "state": "succeeded", "warnings": [], "stores": [
             {"target": "main", "store": "sql", "counts": {"absent": absent, "erased": 0}, "dependents": {}},
             {"target": "main", "store": "vector", "counts": {"absent": absent, "erased": found}, "dependents": {}},
         ]})
@@ -82,11 +83,11 @@ mod tests {
     #[test]
     fn absent_is_not_found() {
         assert!(has_found(&job(7, 1)) && !has_found(&job(7, 0)) && !has_found(&json!({"stores": []})));
-        assert!(conclude(&job(7, 0), false).is_ok() && conclude(&job(7, 0), true).is_err());
-        assert!(conclude(&job(7, 1), true).is_ok());
+        assert!(conclude(&job(7, 0), Format::Json, false).is_ok() && conclude(&job(7, 0), Format::Json, true).is_err());
+        assert!(conclude(&job(7, 1), Format::Json, true).is_ok());
         assert_eq!(
             notes(&job(7, 0)),
-            ["nothing was found: every memory was absent already"]
+            ["nothing was found: no store had a memory of the selection"]
         );
         assert!(notes(&job(7, 1)).is_empty());
     }

@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
 use crate::options;
+use crate::unreached::unreached;
 
 /// The time limit for the answer of a healthy process.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -26,12 +27,8 @@ pub(crate) async fn check(options: &options::Health) -> anyhow::Result<()> {
         .build()
         .context("make an HTTP client")?;
     let url = format!("{}/readyz", options.url.trim_end_matches('/'));
-    let answer = client
-        .get(&url)
-        .send()
-        .await
-        .map_err(reqwest::Error::without_url)
-        .context("ask for readiness")?;
+    let answer = client.get(&url).send().await;
+    let answer = answer.map_err(|error| unreached(error, "the process", &url, "the URL"))?;
     if !answer.status().is_success() {
         bail!("not ready: {}", answer.text().await.unwrap_or_default());
     }
@@ -53,7 +50,9 @@ pub(crate) async fn serve(port: Port, health: Arc<Health>, metrics: Metrics, sto
         .route(
             "/metrics",
             get(move || async move { ([(CONTENT_TYPE, EXPOSITION)], metrics.render()) }),
-        );
+        )
+        // A refused connection is answered with a problem, whose type leads there.
+        .route(lethe_api::PROBLEMS, get(async || lethe_api::problems()));
     lethe_api::connections::serve(port, router, Limits::of_few(), stop).await;
 }
 

@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use anstyle::{AnsiColor, Style};
 use anyhow::{Context, bail};
 use jiff::Timestamp;
 use lethe_common::clock::Clock;
@@ -10,7 +11,11 @@ use serde_json::{Map, Value, json};
 
 use crate::api::{Api, Server, listed};
 use crate::options::{self, KeysCommand, NewKey};
-use crate::output;
+use crate::output::{self, Cell, Format, Table};
+use crate::words;
+
+/// The headers of the list.
+const COLUMNS: [&str; 6] = ["NAME", "SCOPES", "REACHES", "EXPIRES", "LAST USED", "OLD SECRET"];
 
 /// Runs `lethe keys`.
 pub(crate) async fn run(options: &options::Keys) -> anyhow::Result<()> {
@@ -26,13 +31,17 @@ pub(crate) async fn run(options: &options::Keys) -> anyhow::Result<()> {
 /// Creates a key over the API, and prints it.
 async fn create(options: &options::CreateKey) -> anyhow::Result<()> {
     let api = Api::of(&options.server)?;
-    show(&api.send(api.post("keys").json(&described(&options.key)?)).await?)
+    let made = api.send(api.post("keys").json(&described(&options.key)?)).await?;
+    show(&made, options.server.output)
 }
 
-/// Prints the secret of an answer, alone on its line: for `KEY=$(lethe keys create …)`.
-fn show(made: &Value) -> anyhow::Result<()> {
+/// Prints the secret of an answer. As a text it is alone on its line: for `KEY=$(lethe keys create …)`.
+fn show(made: &Value, format: Format) -> anyhow::Result<()> {
     let key = made["key"].as_str().context("the API did not answer with a key")?;
-    output::line(key);
+    match format {
+        Format::Json => output::json(made)?,
+        Format::Text => output::line(key),
+    }
     Ok(())
 }
 
@@ -40,16 +49,22 @@ fn show(made: &Value) -> anyhow::Result<()> {
 async fn list(server: &Server) -> anyhow::Result<()> {
     let api = Api::of(server)?;
     let mut query: Vec<(&str, String)> = Vec::new();
+    let mut table = Table::new(COLUMNS);
+    let now = Clock::system().now();
     loop {
         let page = api.send(api.get("keys").query(&query)).await?;
-        for key in listed(&page, "keys")? {
-            output::line(&line(key));
+        let keys = listed(&page, "keys")?;
+        match server.output {
+            Format::Json => keys.iter().try_for_each(output::json)?,
+            Format::Text => table.print(&keys.iter().map(|key| row(key, now)).collect::<Vec<_>>()),
         }
-        let Some(next) = page["next"].as_str() else {
-            return Ok(());
-        };
+        let Some(next) = page["next"].as_str() else { break };
         query = vec![("after", next.to_owned())];
     }
+    if server.output == Format::Text {
+        table.end("no key was made over the API: keys of the configuration are not listed");
+    }
+    Ok(())
 }
 
 /// Gives a key another secret, and prints it.
@@ -57,10 +72,12 @@ async fn rotate(options: &options::RotateKey) -> anyhow::Result<()> {
     let api = Api::of(&options.server)?;
     let path = format!("{}/rotate", path(&options.name)?);
     let mut asked = Map::new();
-    if let Some(overlap) = &options.overlap {
-        asked.insert("overlap".to_owned(), json!(overlap));
+    for (field, given) in [("overlap", &options.overlap), ("ends", &options.ends)] {
+        if let Some(given) = given {
+            asked.insert(field.to_owned(), json!(given));
+        }
     }
-    show(&api.send(api.post(&path).json(&asked)).await?)
+    show(&api.send(api.post(&path).json(&asked)).await?, options.server.output)
 }
 
 /// Revokes a key.
@@ -138,31 +155,49 @@ fn expiry(text: &str, now: Timestamp) -> anyhow::Result<Timestamp> {
     }
 }
 
-fn line(key: &Value) -> String {
-    let words = |field: &str| {
-        let list = key[field].as_array().map(Vec::as_slice).unwrap_or_default();
-        list.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(",")
+/// Returns the row of a key in a list.
+fn row(key: &Value, now: Timestamp) -> [Cell; COLUMNS.len()] {
+    let text = |name: &str| key[name].as_str();
+    let expires = if key["expired"] == true {
+        Cell::styled("expired", AnsiColor::Red.on_default())
+    } else {
+        Cell::styled(text("expires_at").unwrap_or("never"), Style::new())
     };
-    let mut line = format!("{:<24}  {}", key["name"].as_str().unwrap_or("-"), words("scopes"));
-    for (field, text) in [
-        ("user", key["user"].as_str().unwrap_or_default().to_owned()),
-        ("workspaces", words("workspaces")),
-        ("targets", words("targets")),
-        ("expires_at", key["expires_at"].as_str().unwrap_or_default().to_owned()),
-        (
-            "previous_secret_ends_at",
-            key["previous_secret_ends_at"].as_str().unwrap_or_default().to_owned(),
-        ),
-    ] {
-        if !text.is_empty() {
-            // A person's id may hold any character, a line end too.
-            write!(line, "  {field}={}", json!(text)).expect("a String takes any text");
-        }
+    let last_used = match words::age(&key["last_used_at"], now).as_str() {
+        "-" => "never".to_owned(),
+        age => format!("{age} ago"),
+    };
+    let old = text("previous_secret_ends_at").map_or_else(|| "-".to_owned(), |at| format!("until {at}"));
+    [
+        text("name").unwrap_or("-").into(),
+        names(key, "scopes").into(),
+        reach(key).into(),
+        expires,
+        last_used.into(),
+        old.into(),
+    ]
+}
+
+/// Returns the persons, workspaces and targets that a key reaches.
+fn reach(key: &Value) -> String {
+    // A person's id may hold spaces, so it is quoted.
+    let user = key["user"].as_str().map(|user| format!("user {}", json!(user)));
+    let bound = |field: &str| match names(key, field) {
+        _ if key[field].is_null() => None,
+        names if names.is_empty() => Some(format!("no {field}")),
+        names => Some(format!("{field} {names}")),
+    };
+    let bounds = [bound("workspaces"), bound("targets")];
+    let all: Vec<String> = user.into_iter().chain(bounds.into_iter().flatten()).collect();
+    if all.is_empty() {
+        return "everything".to_owned();
     }
-    if key["expired"] == true {
-        line.push_str("  expired");
-    }
-    line
+    all.join(", ")
+}
+
+fn names(key: &Value, field: &str) -> String {
+    let list = key[field].as_array().map(Vec::as_slice).unwrap_or_default();
+    list.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(",")
 }
 
 #[cfg(test)]
@@ -201,10 +236,17 @@ mod tests {
     }
 
     #[test]
-    fn a_key_is_listed_on_one_line() {
-        let key = json!({"name": "k", "scopes": ["jobs:read", "memories:delete"], "user": "a\nb", "workspaces": null,
-            "targets": ["main"], "expires_at": null, "expired": false});
-        let expected = "k                         jobs:read,memories:delete  user=\"a\\nb\"  targets=\"main\"";
-        assert_eq!(line(&key), expected);
+    fn a_key_is_listed_with_its_bounds() {
+        let mut key = json!({"name": "k", "scopes": ["jobs:read", "memories:delete"], "user": "a b", "workspaces": null,
+            "targets": ["main", "other"], "expires_at": null, "expired": false});
+        assert_eq!(names(&key, "scopes"), "jobs:read,memories:delete");
+        assert_eq!(reach(&key), "user \"a b\", targets main,other");
+        for bound in ["user", "targets"] {
+            key[bound] = Value::Null;
+        }
+        assert_eq!(reach(&key), "everything");
+        // A key that reaches no workspace is not one that reaches all.
+        key["workspaces"] = json!([]);
+        assert_eq!(reach(&key), "no workspaces");
     }
 }

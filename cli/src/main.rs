@@ -1,5 +1,6 @@
 //! The `lethe` binary: every role of the service, and the tools beside it.
 
+mod advice;
 mod api;
 mod audit;
 mod client;
@@ -7,32 +8,44 @@ mod data_dir;
 mod demo;
 mod embedded;
 mod ending;
+mod fill;
+mod follow;
 mod health;
+mod help;
 mod ids_file;
+mod job;
+mod kept_port;
 mod keys;
 mod lifecycle;
 mod memories;
+mod next_steps;
 mod options;
 mod output;
 mod roles;
 mod schedules;
+mod shell;
 mod siblings;
 mod targets;
+mod unreached;
 mod up;
+mod words;
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{CommandFactory, FromArgMatches};
 use lethe_common::config::ConfigErrors;
 
 use options::{Command, Options};
 
-/// The exit code for a refused configuration: 2, as `clap` and most shells use for wrong usage.
+/// The exit code for a refused configuration: 2, as `clap` and most shells use for wrong usage. The help and
+/// `docs/src/reference/command-line.md` list all exit codes.
 const BAD_CONFIGURATION: u8 = 2;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let options = Options::parse();
+    let mut command = help::grouped(Options::command());
+    let options = Options::from_arg_matches(&command.get_matches_mut());
+    let options = options.unwrap_or_else(|error| error.format(&mut command).exit());
     // Two TLS providers are linked in. This choice serves Redis and HTTPS alike.
     if rustls::crypto::ring::default_provider().install_default().is_err() {
         output::error("a TLS provider was installed before");
@@ -58,11 +71,16 @@ async fn main() -> ExitCode {
         Command::Items(items) => client::items(&items).await,
         Command::Pause(scope) => client::switch(&scope, "pause").await,
         Command::Resume(scope) => client::switch(&scope, "resume").await,
+        Command::Completions(completions) => shell::completions(Options::command(), completions.shell),
+        Command::Man(man) => shell::man(Options::command(), &man.directory),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             output::error(&format!("{error:#}"));
+            if let Some(advice) = advice::of(&error) {
+                output::help(advice);
+            }
             if error.is::<ConfigErrors>() {
                 ExitCode::from(BAD_CONFIGURATION)
             } else {

@@ -4,25 +4,34 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use clap_complete::Shell;
+use lethe_common::config::Embedded;
 
 use crate::api::{Server, url};
 use crate::audit::Audit;
+use crate::help;
 use crate::output::Format;
 use crate::schedules::Schedules;
 use crate::targets::Targets;
 
 /// Erases AI memories from a SQL database and a vector store, and proves it.
 #[derive(Debug, Parser)]
-#[command(name = "lethe", version, arg_required_else_help = true)]
+#[command(name = "lethe", version, arg_required_else_help = true, after_help = help::ALL)]
 pub(crate) struct Options {
     #[command(subcommand)]
     pub(crate) command: Command,
 }
 
+/// The headings of options.
+const ADDRESSES: &str = "Addresses";
+const SELECTION: &str = "Selection";
+const SAFETY: &str = "Safety";
+
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Run everything in one process: API, worker, embedded stores.
+    #[command(after_help = help::UP)]
     Up(Up),
     /// Erase real memories from embedded stores, and count the rest.
     Demo(Demo),
@@ -38,15 +47,17 @@ pub(crate) enum Command {
     Keys(Keys),
     /// Write, list, pause, preview and delete recurring deletions.
     Schedules(Schedules),
-    /// Check mappings against live stores, and propose mappings.
+    /// List targets, check mappings against live stores, and propose mappings.
     Targets(Targets),
     /// Ask a process whether it is ready: exit code 0 if it is.
     Health(Health),
     /// Submit a deletion.
+    #[command(after_help = help::SUBMIT)]
     Submit(Box<Submit>),
     /// Watch a job until it ends.
     Watch(Watch),
-    /// List jobs.
+    /// List jobs, the newest first: kind, state, counts, error and age.
+    #[command(after_help = help::JOBS)]
     Jobs(Jobs),
     /// Change the pace of a job: memories erased per second.
     Pace(Pace),
@@ -62,30 +73,50 @@ pub(crate) enum Command {
     Pause(Scope),
     /// Go on after a pause.
     Resume(Scope),
+    /// Print the completions of a shell.
+    #[command(after_help = help::COMPLETIONS)]
+    Completions(Completions),
+    /// Write man pages into a directory, one for each command.
+    Man(Man),
 }
 
 /// Everything in one process.
 #[derive(Debug, Args)]
 pub(crate) struct Up {
     /// The directory of the ledger and the embedded stores.
-    #[arg(long, default_value = "lethe-data", env = "LETHE_DATA")]
+    #[arg(long, value_name = "DIR", default_value = "lethe-data", env = "LETHE_DATA")]
     pub(crate) data: PathBuf,
-    /// The address to listen on; port 0 takes any free port.
+    /// Fill a new directory with the memories of the demonstration, and print commands to paste.
     #[arg(long)]
-    pub(crate) listen: Option<SocketAddr>,
+    pub(crate) demo: bool,
     /// The configuration file; default: `lethe.toml` if there is one.
-    #[arg(long, env = "LETHE_CONFIG")]
+    #[arg(long, value_name = "FILE", env = "LETHE_CONFIG")]
     pub(crate) config: Option<PathBuf>,
-    /// The form of the message that it is ready.
-    #[arg(long, value_enum, default_value_t = Format::Text)]
+    /// The form of the message that it is ready: text for people, json for scripts.
+    #[arg(long, value_enum, value_name = "FORM", default_value_t = Format::Text)]
     pub(crate) output: Format,
+    /// The address of the API; port 0 takes any free port.
+    #[arg(long, value_name = "ADDRESS", help_heading = ADDRESSES)]
+    pub(crate) listen: Option<SocketAddr>,
+    /// The address of the embedded vector store, on this machine; default: a free port, the same at each start.
+    #[arg(long, value_name = "ADDRESS", value_parser = local, help_heading = ADDRESSES)]
+    pub(crate) qdrant_listen: Option<SocketAddr>,
+}
+
+/// Reads an address of this machine.
+fn local(text: &str) -> Result<SocketAddr, &'static str> {
+    let address = text
+        .parse()
+        .ok()
+        .filter(|address: &SocketAddr| Embedded::is_local(*address));
+    address.ok_or(Embedded::LOCAL)
 }
 
 /// A demonstration on real data.
 #[derive(Debug, Args)]
 pub(crate) struct Demo {
-    /// A directory to keep; default: a temporary one, removed at the end.
-    #[arg(long)]
+    /// A new directory to keep; default: a temporary one, removed at the end.
+    #[arg(long, value_name = "DIR")]
     pub(crate) data: Option<PathBuf>,
 }
 
@@ -93,7 +124,7 @@ pub(crate) struct Demo {
 #[derive(Debug, Args)]
 pub(crate) struct Role {
     /// The configuration file; default: `lethe.toml` if there is one.
-    #[arg(long, env = "LETHE_CONFIG")]
+    #[arg(long, value_name = "FILE", env = "LETHE_CONFIG")]
     pub(crate) config: Option<PathBuf>,
 }
 
@@ -108,6 +139,7 @@ pub(crate) struct Keys {
 #[derive(Debug, Subcommand)]
 pub(crate) enum KeysCommand {
     /// Create a key over the API, and print it once.
+    #[command(after_help = help::CREATE_KEY)]
     Create(CreateKey),
     /// List the keys that were created over the API.
     List(Server),
@@ -138,6 +170,9 @@ pub(crate) struct RotateKey {
     /// For how long the present secret still works: at most 30d, 0 not at all; default: 24h.
     #[arg(long)]
     pub(crate) overlap: Option<String>,
+    /// The secret that stops at once, if the key has two: older, or newer if nobody received it.
+    #[arg(long, value_parser = ["older", "newer"])]
+    pub(crate) ends: Option<String>,
 }
 
 /// A key to revoke.
@@ -182,62 +217,62 @@ pub(crate) struct Health {
 /// A deletion to submit.
 #[derive(Debug, Args)]
 pub(crate) struct Submit {
-    #[command(flatten)]
-    pub(crate) server: Server,
     /// The ids of memories.
     #[arg(conflicts_with_all = ["ids_file", "user", "query"])]
     pub(crate) ids: Vec<String>,
     /// A file of ids, one a line, of any length: JSON strings, objects `{"id": "…"}`, or bare ids.
-    #[arg(long, conflicts_with_all = ["user", "query"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["user", "query"], help_heading = SELECTION)]
     pub(crate) ids_file: Option<PathBuf>,
     /// Select all memories of one person.
-    #[arg(long, conflicts_with = "query")]
+    #[arg(long, conflicts_with = "query", help_heading = SELECTION)]
     pub(crate) user: Option<String>,
     /// Another name of that person; may be repeated.
-    #[arg(long = "alias", value_name = "USER", requires = "user")]
+    #[arg(long = "alias", value_name = "USER", requires = "user", help_heading = SELECTION)]
     pub(crate) aliases: Vec<String>,
     /// A filter as JSON, such as '{"eq": {"kind": "note"}}', or a file of it.
-    #[arg(long, value_name = "JSON|FILE")]
+    #[arg(long, value_name = "JSON|FILE", help_heading = SELECTION)]
     pub(crate) query: Option<String>,
     /// The target.
-    #[arg(long)]
+    #[arg(long, help_heading = SELECTION)]
     pub(crate) target: Option<String>,
     /// The table inside the target.
-    #[arg(long)]
+    #[arg(long, help_heading = SELECTION)]
     pub(crate) table: Option<String>,
     /// With ids or a query: only memories of this owner.
-    #[arg(long, conflicts_with = "user")]
+    #[arg(long, conflicts_with = "user", help_heading = SELECTION)]
     pub(crate) owner: Option<String>,
     /// With ids or a query: only memories of this workspace.
-    #[arg(long, conflicts_with = "user")]
+    #[arg(long, conflicts_with = "user", help_heading = SELECTION)]
     pub(crate) workspace: Option<String>,
     /// With ids or a query: only memories of this kind, where a table holds several.
-    #[arg(long, conflicts_with = "user")]
+    #[arg(long, conflicts_with = "user", help_heading = SELECTION)]
     pub(crate) kind: Option<String>,
+    /// Count, and touch nothing.
+    #[arg(long, help_heading = SAFETY)]
+    pub(crate) dry_run: bool,
     /// The most memories it may select; above it the job fails and nothing is touched.
-    #[arg(long)]
+    #[arg(long, help_heading = SAFETY)]
     pub(crate) limit: Option<u64>,
     /// The digest of a dry run; if the selection differs now, the job fails and nothing is touched.
-    #[arg(long, value_name = "DIGEST", conflicts_with = "dry_run")]
+    #[arg(long, value_name = "DIGEST", conflicts_with = "dry_run", help_heading = SAFETY)]
     pub(crate) expect: Option<String>,
+    /// Fail unless a memory was found, in any store.
+    #[arg(long, requires = "watch", help_heading = SAFETY)]
+    pub(crate) require_found: bool,
     /// The most memories to erase in a second.
-    #[arg(long, value_parser = number, allow_negative_numbers = true)]
+    #[arg(long, value_name = "RATE", value_parser = number, allow_negative_numbers = true)]
     pub(crate) per_second: Option<f64>,
     /// The earliest start, such as 2030-01-31T12:00:00Z.
-    #[arg(long)]
+    #[arg(long, value_name = "TIME")]
     pub(crate) not_before: Option<String>,
     /// The idempotency key: repeated requests with it return the same job.
-    #[arg(long)]
+    #[arg(long, value_name = "KEY")]
     pub(crate) idempotency_key: Option<String>,
-    /// Count, and touch nothing.
-    #[arg(long)]
-    pub(crate) dry_run: bool,
-    /// Watch the job until it ends.
+    /// Watch the job until it ends: a line for each event, and its result.
     #[arg(long)]
     pub(crate) watch: bool,
-    /// Fail unless a memory was found, in any store.
-    #[arg(long, requires = "watch")]
-    pub(crate) require_found: bool,
+    #[command(flatten)]
+    pub(crate) server: Server,
 }
 
 /// A job to be watched.
@@ -324,4 +359,20 @@ pub(crate) struct Scope {
     pub(crate) server: Server,
     /// The target; default: all targets.
     pub(crate) target: Option<String>,
+}
+
+/// Completions of a shell.
+#[derive(Debug, Args)]
+pub(crate) struct Completions {
+    /// The shell.
+    #[arg(value_enum)]
+    pub(crate) shell: Shell,
+}
+
+/// Man pages.
+#[derive(Debug, Args)]
+pub(crate) struct Man {
+    /// The directory; it is created if it does not exist.
+    #[arg(value_name = "DIR")]
+    pub(crate) directory: PathBuf,
 }

@@ -22,6 +22,15 @@ use crate::lifecycle::Stop;
 /// The longest pause between two tries to reach the ledger at the start.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
+/// The user who may migrate the ledger.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Owner {
+    /// The user of this process. It is an error if that one may not.
+    This,
+    /// Perhaps another one, for whose `lethe migrate` the process waits.
+    Another,
+}
+
 /// Whether the ledger is ready for use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Migrated {
@@ -68,41 +77,38 @@ impl Parts {
         })
     }
 
-    /// Applies the migrations, waiting for the ledger to come up.
-    pub(crate) async fn migrate(&self, stop: &CancellationToken) -> anyhow::Result<Migrated> {
-        self.migrate_patiently(stop, LedgerError::is_transient).await
-    }
-
-    /// Waits for the ledger to come up with all migrations. Applies those that are missing. If the ledger's user may not,
-    /// waits for `lethe migrate`.
-    async fn migrated(&self, stop: &CancellationToken) -> anyhow::Result<Migrated> {
-        let waits = |error: &LedgerError| error.is_transient() || matches!(error, LedgerError::Unmigrated(_));
-        self.migrate_patiently(stop, waits).await
-    }
-
-    /// Applies the migrations. Tries again after the errors for which it `waits`.
-    async fn migrate_patiently(
-        &self,
-        stop: &CancellationToken,
-        waits: impl Fn(&LedgerError) -> bool,
-    ) -> anyhow::Result<Migrated> {
-        let mut pause = Duration::from_millis(100);
-        loop {
-            match self.ledger.migrate().await {
-                Ok(()) => return Ok(Migrated::Done),
-                Err(error) if waits(&error) => {
-                    tracing::warn!(ledger.sqlstate = error.sqlstate(), error = %error, "waiting for the ledger");
-                }
-                Err(error) => {
-                    tracing::error!(ledger.sqlstate = error.sqlstate(), error = %error, "the process stops: the ledger cannot be migrated");
+    /// Waits for the ledger to come up, and applies its missing migrations.
+    pub(crate) async fn migrate(&self, owner: Owner, stop: &CancellationToken) -> anyhow::Result<Migrated> {
+        let migrating = async {
+            let mut pause = Duration::from_millis(100);
+            loop {
+                let Err(error) = self.ledger.migrate().await else {
+                    return Ok(Migrated::Done);
+                };
+                let lacks_rights = matches!(error, LedgerError::Unmigrated(_));
+                let may_pass = error.is_transient() || lacks_rights && owner == Owner::Another;
+                if !may_pass {
+                    tracing::error!(
+                        ledger.sqlstate = error.sqlstate(),
+                        error = %error,
+                        advice = error.advice(),
+                        "the process stops: the ledger cannot be migrated"
+                    );
                     return Err(error).context("migrate the ledger");
                 }
+                tracing::warn!(
+                    ledger.sqlstate = error.sqlstate(),
+                    error = %error,
+                    advice = error.advice(),
+                    "waiting for the ledger"
+                );
+                tokio::time::sleep(pause).await;
+                pause = (pause * 2).min(LONGEST_PAUSE);
             }
-            if stop.run_until_cancelled(tokio::time::sleep(pause)).await.is_none() {
-                return Ok(Migrated::Stopped);
-            }
-            pause = (pause * 2).min(LONGEST_PAUSE);
-        }
+        };
+        // One try alone may wait long, such as for a lock.
+        let migrated = stop.run_until_cancelled(migrating).await;
+        migrated.unwrap_or(Ok(Migrated::Stopped))
     }
 
     /// Returns a worker over these parts.
@@ -144,7 +150,7 @@ pub(crate) async fn api(config: Option<&Path>) -> anyhow::Result<()> {
     let upkeep = parts.metrics.clone();
     tokio::spawn(async move { upkeep.upkeep().await });
     let migrated = async {
-        let migrated = parts.migrated(&stop.soon).await;
+        let migrated = parts.migrate(Owner::Another, &stop.soon).await;
         if migrated.is_err() {
             // Without its tables the API can accept nothing: it ends, so that its supervisor shows the fault.
             stop.soon.cancel();
@@ -182,7 +188,7 @@ pub(crate) async fn worker(config: Option<&Path>) -> anyhow::Result<()> {
         parts.metrics.clone(),
         stop.soon.clone(),
     ));
-    let done = match parts.migrated(&stop.soon).await {
+    let done = match parts.migrate(Owner::Another, &stop.soon).await {
         Ok(Migrated::Done) => {
             lethe_worker::run(env, stop.soon.clone(), stop.now).await;
             Ok(())
@@ -200,7 +206,7 @@ pub(crate) async fn worker(config: Option<&Path>) -> anyhow::Result<()> {
 pub(crate) async fn migrate(config: Option<&Path>) -> anyhow::Result<()> {
     let parts = distributed(config, Role::Other)?;
     let stop = Stop::on_signals()?;
-    if parts.migrate(&stop.soon).await? == Migrated::Stopped {
+    if parts.migrate(Owner::This, &stop.soon).await? == Migrated::Stopped {
         bail!("stopped before the ledger could be reached");
     }
     Ok(())

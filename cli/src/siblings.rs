@@ -3,9 +3,10 @@
 use anyhow::bail;
 use clap::Args;
 use lethe_common::config::{NAME, is_name};
+use serde_json::Value;
 
 use crate::api::{Api, Server, listed};
-use crate::output;
+use crate::output::{self, Cell, Format, Table};
 
 /// A mapping to be retired.
 #[derive(Debug, Args)]
@@ -21,18 +22,24 @@ pub(crate) struct Retire {
 pub(crate) async fn list(server: &Server) -> anyhow::Result<()> {
     let api = Api::of(server)?;
     let list = api.send(api.get("siblings")).await?;
-    for sibling in listed(&list, "siblings")? {
-        let text = |name: &str| sibling[name].as_str().unwrap_or("-");
-        output::line(&format!(
-            "{}  {:<10} {:>3} workers  {}/{}",
-            text("place"),
-            text("kind"),
-            sibling["served_by"],
-            text("target"),
-            text("table")
-        ));
+    let siblings = listed(&list, "siblings")?;
+    if server.output == Format::Json {
+        return siblings.iter().try_for_each(output::json);
     }
+    let mut table = Table::new(["MAPPING", "KIND", "WORKERS", "PLACE"]);
+    table.print(&siblings.iter().map(row).collect::<Vec<_>>());
+    table.end("no worker has published a mapping");
     Ok(())
+}
+
+fn row(sibling: &Value) -> [Cell; 4] {
+    let text = |name: &str| sibling[name].as_str().unwrap_or("-");
+    [
+        format!("{}/{}", text("target"), text("table")).into(),
+        text("kind").into(),
+        sibling["served_by"].to_string().into(),
+        text("place").into(),
+    ]
 }
 
 /// Retires a mapping.

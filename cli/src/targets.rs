@@ -1,25 +1,29 @@
 //! Targets: checks whether mappings fit their stores, and proposes mappings for existing stores.
 
+mod list;
 mod password;
+mod verdict;
 
 use std::path::PathBuf;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use clap::{Args, Subcommand};
 use lethe_common::config::{
     Config, NAME, Preset, Role, SqlEndpoint, Table, Tls, VectorEndpoint, is_name, target_variable,
 };
-use lethe_worker::store::MappingFault;
+use lethe_worker::store::StoreError;
 use lethe_worker::store::sql::SqlStore;
 use lethe_worker::store::vector::VectorStore;
-use lethe_worker::{Checked, Inferred, Verdict};
+use lethe_worker::{Inferred, Verdict};
 use serde::Serialize;
-use serde_json::{Map, Value, json};
+use serde_json::json;
 
 use self::password::{with_password, without_password};
+use self::verdict::{answer, lines};
 use crate::api::Server;
 use crate::output::{self, Format};
 use crate::siblings::{self, Retire};
+use crate::{advice, help};
 
 /// The variable of the vector store's API key, as its own clients name it.
 const API_KEY_ENV: &str = "QDRANT_API_KEY";
@@ -39,7 +43,10 @@ enum Command {
     /// Compare every mapping with the live schema: exit code 0 if all fit.
     Check(Check),
     /// Propose a configuration for stores that exist, from their schemas and a few points.
+    #[command(after_help = help::INFER)]
     Infer(Infer),
+    /// List the targets with their tables: health of the stores, workers, pauses, faults.
+    List(Server),
     /// List the mappings that workers have published, grouped by collection or table.
     Siblings(Server),
     /// Remove a mapping that no worker serves any more, so that jobs of mappings in the same collection or table go on.
@@ -49,10 +56,10 @@ enum Command {
 #[derive(Debug, Args)]
 struct Check {
     /// The configuration file; default: `lethe.toml` if there is one.
-    #[arg(long, env = "LETHE_CONFIG")]
+    #[arg(long, value_name = "FILE", env = "LETHE_CONFIG")]
     config: Option<PathBuf>,
-    /// The form of the output.
-    #[arg(long, value_enum, default_value_t = Format::Text)]
+    /// The form of the answer: text for people, json for scripts.
+    #[arg(long, value_enum, value_name = "FORM", default_value_t = Format::Text)]
     output: Format,
 }
 
@@ -86,6 +93,7 @@ pub(crate) async fn run(options: &Targets) -> anyhow::Result<()> {
     match &options.command {
         Command::Check(check) => self::check(check).await,
         Command::Infer(infer) => self::infer(infer).await,
+        Command::List(server) => list::list(server).await,
         Command::Siblings(server) => siblings::list(server).await,
         Command::Retire(retire) => siblings::retire(retire).await,
     }
@@ -119,37 +127,6 @@ async fn check(options: &Check) -> anyhow::Result<()> {
     }
 }
 
-/// Returns the result: a line for each store, and for each fault or piece of advice.
-fn lines(checked: &[Checked]) -> Vec<String> {
-    let mut lines = Vec::new();
-    for Checked { target, table, stores } in checked {
-        lines.push(format!("{target}/{table}"));
-        for (store, verdict) in stores {
-            let (word, about) = match verdict {
-                Verdict::Fits(advice) => ("fits".to_owned(), advice.as_slice()),
-                Verdict::Faults(faults) => ("does not fit".to_owned(), faults.as_slice()),
-                Verdict::Unknown(error) => (format!("cannot be asked: {error}"), Default::default()),
-            };
-            lines.push(format!("  {:<7} {word}", store.as_str()));
-            lines.extend(about.iter().map(|fault| format!("    {fault}")));
-        }
-    }
-    lines
-}
-
-fn answer(checked: &Checked) -> Value {
-    let listed = |list: &[MappingFault]| -> Vec<String> { list.iter().map(ToString::to_string).collect() };
-    let stores = checked.stores.iter().map(|(store, verdict)| {
-        let said = match verdict {
-            Verdict::Fits(advice) => json!({"fits": true, "advice": listed(advice)}),
-            Verdict::Faults(faults) => json!({"fits": false, "faults": listed(faults)}),
-            Verdict::Unknown(error) => json!({"fits": null, "code": error.code()}),
-        };
-        (store.as_str().to_owned(), said)
-    });
-    json!({"target": checked.target, "table": checked.table, "stores": stores.collect::<Map<_, _>>()})
-}
-
 async fn infer(options: &Infer) -> anyhow::Result<()> {
     if !is_name(&options.name) {
         bail!("--name: {NAME}");
@@ -164,7 +141,11 @@ async fn infer(options: &Infer) -> anyhow::Result<()> {
         Some(endpoint) => Some(VectorStore::connect_lazy(endpoint, endpoint.key(), timeout)?),
         None => None,
     };
-    let mut inferred = lethe_worker::infer(sql.as_ref(), vector.as_ref()).await?;
+    let inferred = lethe_worker::infer(sql.as_ref(), vector.as_ref()).await;
+    let mut inferred = match inferred {
+        Ok(inferred) => inferred,
+        Err(error) => return Err(options.unreached(error).await),
+    };
     let preset = preset(options, &stores, &mut inferred).await?;
     if preset.is_none() && inferred.tables.is_empty() {
         bail!("describe the tables as in deploy/lethe.sample.toml: no table or collection looks like memories");
@@ -233,6 +214,19 @@ fn is_same(known: &Table, table: &Table) -> bool {
 }
 
 impl Infer {
+    /// Returns the error of a store, which does not tell a wrong host name from a store that is down.
+    async fn unreached(&self, error: StoreError) -> anyhow::Error {
+        let named = [("the SQL database", &self.url), ("the vector store", &self.vector)];
+        for (store, url) in named {
+            if let (StoreError::Unavailable { .. }, Some(url)) = (&error, url)
+                && !advice::resolves(url).await
+            {
+                return anyhow!("{store} cannot be reached: the host name in its URL does not resolve: correct it");
+            }
+        }
+        error.into()
+    }
+
     fn tls_word(&self) -> Option<&'static str> {
         self.tls_off.then_some("off")
     }

@@ -8,18 +8,20 @@ use anyhow::{Context, bail};
 use lethe_api::connections::Port;
 use lethe_common::clock::Clock;
 use lethe_common::config::{Bounds, Config, KeyHash, Role};
-use lethe_common::ledger::{Actor, KeyRecord, Ledger, LedgerError};
+use lethe_common::ledger::{Actor, KeyRecord};
 use lethe_common::telemetry;
 use serde_json::json;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::data_dir::DataDir;
-use crate::embedded::{self, Vectors};
+use crate::embedded::{self, Vectors, Wanted};
+use crate::fill::{Fill, Filling};
 use crate::lifecycle::Stop;
+use crate::next_steps;
 use crate::options;
 use crate::output::{self, Format};
-use crate::roles::{Migrated, Parts, bind};
+use crate::roles::{Migrated, Owner, Parts, bind};
 
 /// The name of the key that the first start creates.
 const FIRST_KEY: &str = "first";
@@ -45,22 +47,33 @@ impl Service {
     pub(crate) async fn start(
         mut config: Config,
         data: &Path,
-        listen: Option<std::net::SocketAddr>,
+        fill: Fill,
         stop: &Stop,
     ) -> anyhow::Result<Option<Self>> {
-        // The check comes before any file is created.
-        let embedded = embedded::is_wanted(&config)?;
+        // The checks come before any file is created.
+        let wanted = Wanted::by(&config)?;
+        if fill != Fill::Never && wanted != Wanted::Both {
+            bail!("leave out --demo: it fills the embedded stores, and the configuration names targets of its own");
+        }
         let data = DataDir::open(data)?;
-        let listener = bind(listen.unwrap_or(config.api.listen)).await?;
+        let listener = bind(config.api.listen).await?;
         let port = Port::new(listener, config.api.tls.as_ref()).context("read the certificate of [api.tls]")?;
         let url = port.url()?;
+        let filling = Filling::begin(&data, fill)?;
         let vectors_stop = CancellationToken::new();
-        let vectors = if embedded {
-            let vectors = embedded::serve_vectors(&data, vectors_stop.clone()).await?;
-            embedded::add_target(&mut config, &data, &vectors).await?;
-            Some(vectors)
-        } else {
+        let vectors = if wanted == Wanted::Nothing {
             None
+        } else {
+            let listen = config.embedded.qdrant_listen;
+            let vectors = embedded::serve_vectors(&data, listen, vectors_stop.clone()).await?;
+            if wanted == Wanted::Both {
+                embedded::add_target(&mut config, &data, &vectors).await?;
+            }
+            // Nobody can delete a memory before the API serves, so no vector comes back after its row has gone.
+            if let Some(filling) = filling {
+                filling.finish(&vectors).await?;
+            }
+            Some(vectors)
         };
         let own_ledger = config.ledger.url.is_none();
         let ledger_url = config
@@ -68,8 +81,9 @@ impl Service {
             .url
             .clone()
             .unwrap_or_else(|| data.sqlite("ledger.sqlite"));
+        config.check_usual_ledger(&ledger_url)?;
         let parts = Parts::new(config, ledger_url)?;
-        if parts.migrate(&stop.soon).await? == Migrated::Stopped {
+        if parts.migrate(Owner::This, &stop.soon).await? == Migrated::Stopped {
             vectors_stop.cancel();
             if let Some(vectors) = vectors {
                 vectors.served.await.context("serve the vector store")??;
@@ -86,7 +100,6 @@ impl Service {
                 .await
                 .context("take over the leases and uploads of the last process")?;
         }
-        let key = first_key(&parts).await?;
         let state = lethe_api::AppState::new(
             Arc::clone(&parts.config),
             parts.ledger.clone(),
@@ -97,6 +110,8 @@ impl Service {
         let env = parts.worker().context("prepare the stores")?;
         let upkeep = parts.metrics.clone();
         tokio::spawn(async move { upkeep.upkeep().await });
+        // Nothing that can fail comes after it: the key is shown only once.
+        let key = first_key(&parts).await?;
         let api = tokio::spawn(lethe_api::serve(port, state, stop.soon.clone()));
         let worker = tokio::spawn(lethe_worker::run(env, stop.soon.clone(), stop.now.clone()));
         Ok(Some(Self {
@@ -162,29 +177,6 @@ async fn first_key(parts: &Parts) -> anyhow::Result<Option<String>> {
     if has_callers(&parts.config) {
         return Ok(None);
     }
-    let ledger = &parts.ledger;
-    let first = async {
-        if ledger.had_first_key().await? {
-            return Ok(None);
-        }
-        // Other keys: an earlier start died before its note.
-        let made = if ledger.keys("", 1).await?.is_empty() {
-            add_first_key(ledger).await?
-        } else {
-            None
-        };
-        ledger.note_first_key().await?;
-        Ok::<_, LedgerError>(made)
-    };
-    first.await.context("make the first API key")
-}
-
-/// Returns whether the configuration names callers.
-fn has_callers(config: &Config) -> bool {
-    !config.auth.keys.is_empty() || !config.auth.jwts.is_empty()
-}
-
-async fn add_first_key(ledger: &Ledger) -> Result<Option<String>, LedgerError> {
     let (key, hash) = KeyHash::make();
     let record = KeyRecord {
         name: FIRST_KEY.to_owned(),
@@ -193,24 +185,32 @@ async fn add_first_key(ledger: &Ledger) -> Result<Option<String>, LedgerError> {
         bounds: Bounds::default(),
         expires_at: None,
     };
-    let added = ledger.add_key(&record, &Actor::named("lethe:up")).await?;
-    Ok(added.map(|_| key))
+    let added = parts.ledger.add_first_key(&record, &Actor::named("lethe:up")).await;
+    Ok(added.context("make the first API key")?.then_some(key))
+}
+
+/// Returns whether the configuration names callers.
+fn has_callers(config: &Config) -> bool {
+    !config.auth.keys.is_empty() || !config.auth.jwts.is_empty()
 }
 
 /// Runs `lethe up`.
 pub(crate) async fn run(options: &options::Up) -> anyhow::Result<()> {
-    let config = Config::load(options.config.as_deref(), Role::All)?;
+    let mut config = Config::load(options.config.as_deref(), Role::All)?;
+    config.api.listen = options.listen.unwrap_or(config.api.listen);
+    config.embedded.qdrant_listen = options.qdrant_listen.or(config.embedded.qdrant_listen);
     telemetry::init(&config.log).context("start logging")?;
     let stop = Stop::on_signals()?;
-    let Some(service) = Service::start(config, &options.data, options.listen, &stop).await? else {
+    let fill = if options.demo { Fill::Once } else { Fill::Never };
+    let Some(service) = Service::start(config, &options.data, fill, &stop).await? else {
         return Ok(());
     };
-    announce(&service, options.output);
+    announce(&service, options);
     service.ended(&stop).await
 }
 
-fn announce(service: &Service, format: Format) {
-    match format {
+fn announce(service: &Service, options: &options::Up) {
+    match options.output {
         Format::Json => output::line(
             &json!({
                 "url": service.url,
@@ -227,13 +227,21 @@ fn announce(service: &Service, format: Format) {
                 None if has_callers(&service.parts.config) => {
                     output::line("API keys: those of the configuration, and those made over the API.");
                 }
-                None => output::line("The first start showed the API key. If it is lost, run `lethe keys config`."),
+                None => output::line(
+                    "The first start showed the API key. If it is lost, `lethe keys config NAME --scope admin` makes another.",
+                ),
             }
             if let Some(vectors) = &service.vectors {
                 output::line(&format!(
                     "Vectors (Qdrant's gRPC interface): {}, key {}",
                     vectors.url, vectors.key
                 ));
+            }
+            if options.demo {
+                output::line("Memories of 100 invented people are loaded. Paste into another terminal:");
+                for step in next_steps::commands(&service.url, service.key.as_deref()) {
+                    output::line(&step);
+                }
             }
         }
     }
