@@ -49,6 +49,7 @@ CREATE TABLE jobs (
     carried        TEXT,                      -- JSON: counts per store that the present attempt began with
     round          BIGINT NOT NULL DEFAULT 0, -- read-back rounds that found something
     selected       BIGINT NOT NULL DEFAULT 0, -- memories this job is about
+    listed         BIGINT NOT NULL DEFAULT 0, -- ids that its request lists: those of an upload so far
     unfinished     BIGINT NOT NULL DEFAULT 0, -- partitions of the present phase that have not ended
     next_ordinal   BIGINT NOT NULL DEFAULT 0,
     failures       BIGINT NOT NULL DEFAULT 0, -- partitions that failed for good in this attempt
@@ -63,11 +64,16 @@ CREATE TABLE jobs (
 );
 CREATE INDEX jobs_by_principal ON jobs (principal, id);
 CREATE INDEX jobs_by_schedule ON jobs (schedule, id) WHERE schedule IS NOT NULL;
--- All that the limits of a caller count is in it, so that counting reads no row.
-CREATE INDEX jobs_unfinished_by_principal ON jobs (principal, not_before, kind, selected) WHERE ended_at IS NULL;
+-- The limits of a caller count entries of this index. On SQLite they read no row: for that, it has `ended_at` too. PostgreSQL
+-- reads the rows that changed since the last vacuum. No column of it changes with a record, which would cost PostgreSQL a
+-- new entry in every index.
+CREATE INDEX jobs_unfinished_by_principal ON jobs (principal, not_before, listed, ended_at) WHERE ended_at IS NULL;
 CREATE INDEX jobs_unfinished ON jobs (state, accepted_at) WHERE ended_at IS NULL;
--- Tasks in pages: a search must read neither the millions that have ended nor all that wait for every page.
+-- Tasks in pages: a page must read neither the millions that have ended, nor all that wait, nor those of other callers and
+-- targets. '' stands for several targets.
 CREATE INDEX jobs_tasks ON jobs (id) WHERE ended_at IS NULL AND kind = 'query' AND dry_run = 0;
+CREATE INDEX jobs_tasks_by_principal ON jobs ((principal || ''), (id || '')) WHERE ended_at IS NULL AND kind = 'query' AND dry_run = 0;
+CREATE INDEX jobs_tasks_by_target ON jobs (COALESCE(target, ''), (id || '')) WHERE ended_at IS NULL AND kind = 'query' AND dry_run = 0;
 -- What a scrape asks for: it must not read a million that wait.
 CREATE INDEX jobs_windowed ON jobs (id) WHERE ended_at IS NULL AND windows IS NOT NULL;
 CREATE INDEX jobs_oldest ON jobs (not_before) WHERE ended_at IS NULL AND windows IS NULL;

@@ -39,13 +39,14 @@ mod types;
 mod views;
 
 pub use crate::route::Route;
-pub use accept::{Accepted, Idempotency, NewJob, Scope, Spelling, Upload};
+pub use accept::{Accepted, Idempotency, InMemory, NewJob, Scope, Spelling, Upload};
 pub use audit::{Act, Actor, AuditEvent, AuditFilter, Effect, Object};
 pub use db::{Ledger, LedgerError, LedgerOptions};
 pub use ending::{CancelOutcome, GivenUp, Kept, RetryOutcome};
 pub use lease::{LeaseCheck, Release};
 pub use operation::{
-    KeyRecord, KeyRow, Pauses, RetireOutcome, SLOWEST, Siblings, ThrottleOutcome, WorkerReport, WorkerRow,
+    Ends, FoundKey, KeyRecord, KeyRow, Pauses, RetireOutcome, Rotated, SLOWEST, Siblings, ThrottleOutcome,
+    WorkerReport, WorkerRow,
 };
 pub use record::{After, Delta, ItemOutcome, Record, RecordEnd};
 pub use schedules::{DueCursor, DueSchedules, ScheduleRecord, ScheduleRow};
@@ -56,5 +57,5 @@ pub use types::{
 };
 pub use views::{
     Aim, Attempt, ItemCursor, ItemRow, JobFilter, JobView, Running, ServiceState, SliceCounts, StoreCounts, Unfinished,
-    Whose,
+    Whose, probe_of,
 };

@@ -1,5 +1,6 @@
 //! The database of the ledger: connections, transactions, statements, and the reading of rows.
 
+mod advice;
 mod alter;
 mod dialect;
 mod emptied;

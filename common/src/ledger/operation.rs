@@ -8,7 +8,7 @@ mod siblings;
 mod throttle;
 mod workers;
 
-pub use keys::{KeyRecord, KeyRow};
+pub use keys::{Ends, FoundKey, KeyRecord, KeyRow, Rotated};
 pub use pauses::Pauses;
 pub use siblings::{RetireOutcome, Siblings};
 pub use throttle::{SLOWEST, ThrottleOutcome};

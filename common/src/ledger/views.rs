@@ -14,7 +14,7 @@ pub use attempts::Attempt;
 pub use counts::StoreCounts;
 pub use items::{ItemCursor, ItemRow};
 pub use job::{JobFilter, JobView, Whose};
-pub use service::{Running, ServiceState, Unfinished};
+pub use service::{Running, ServiceState, Unfinished, probe_of};
 pub use slices::SliceCounts;
 
 pub(super) use counts::counts_in;

@@ -1,7 +1,7 @@
 //! Accepting jobs, and their keys and uploads.
 
 use lethe_common::ledger::{
-    Accepted, After, Delta, Idempotency, Kind, LeaseCheck, NewJob, RecordEnd, Scope, Unfinished,
+    Accepted, After, Delta, Idempotency, Kind, LeaseCheck, NewJob, RecordEnd, Scope, Unfinished, probe_of,
 };
 use lethe_common::state::State;
 
@@ -50,7 +50,10 @@ async fn a_key_that_is_used_again_answers_with_the_same_job(TestLedger { ledger,
             ..new_job(vec![ids(1)])
         }
     };
+    let made_before = async |fingerprint: &str| ledger.made_before(&with_key(fingerprint)).await.unwrap();
+    assert_eq!(made_before("a").await, None);
     let id = accept(&ledger, with_key("a")).await;
+    assert_eq!((made_before("a").await, made_before("b").await), (Some(id), None));
     assert_eq!(ledger.accept(with_key("a")).await.unwrap(), Accepted::Replay(id));
     assert_eq!(ledger.accept(with_key("b")).await.unwrap(), Accepted::Conflict);
     let elsewhere = NewJob {
@@ -93,7 +96,7 @@ async fn an_upload_that_was_swept_takes_no_more_ids(test: TestLedger) {
 
 async fn the_unfinished_jobs_of_a_caller_and_their_ids_are_counted(test: TestLedger) {
     let ledger = &test.ledger;
-    let of_tests = async || ledger.unfinished_of("tests").await.unwrap();
+    let of_tests = async || ledger.unfinished_of("tests", 100, || ()).await.unwrap();
     assert_eq!(of_tests().await, Unfinished::default());
     let first = accept(ledger, new_job(vec![ids(3), ids(2)])).await;
     let elsewhere = NewJob {
@@ -105,8 +108,8 @@ async fn the_unfinished_jobs_of_a_caller_and_their_ids_are_counted(test: TestLed
     };
     accept(ledger, elsewhere).await;
     accept(ledger, subject_job(2)).await;
-    // The memories that a plan finds are no ids.
-    test.run("UPDATE jobs SET selected = 9 WHERE kind = 'subject'").await;
+    // Memories that a plan finds are no ids, and no record changes the ids that a request lists.
+    test.run("UPDATE jobs SET selected = 9").await;
     assert_eq!(of_tests().await, Unfinished { jobs: 2, ids: 5 });
     let upload = ledger.begin_upload(&new_job(Vec::new()), &ids(1)).await.unwrap();
     let mut upload = upload.unwrap();
@@ -118,4 +121,18 @@ async fn the_unfinished_jobs_of_a_caller_and_their_ids_are_counted(test: TestLed
     assert_eq!(of_tests().await, Unfinished { jobs: 3, ids: 10 });
     ledger.cancel(first, &crate::tester()).await.unwrap();
     assert_eq!(of_tests().await, Unfinished { jobs: 2, ids: 5 });
+    // The API looks for others with jobs of another name.
+    for caller in ["tests", "others"] {
+        let probe = NewJob {
+            scope: Scope {
+                principal: probe_of(caller),
+                route: "/v1/jobs",
+            },
+            ..new_job(vec![ids(1)])
+        };
+        accept(ledger, probe).await;
+    }
+    assert_eq!(of_tests().await, Unfinished { jobs: 3, ids: 6 });
+    let bounded = ledger.unfinished_of("tests", 1, || ()).await.unwrap();
+    assert_eq!(bounded.jobs, 2, "one of its jobs, and one probe");
 }

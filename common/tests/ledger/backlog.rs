@@ -1,5 +1,6 @@
 //! PostgreSQL reads few pages beside a long queue and a long history, with any statistics about the tables.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use lethe_common::ledger::{AloneFirst, Claim, Lapsed, LeaseCheck, NewPartition, RecordEnd, Route, SmallFirst, Whose};
@@ -20,6 +21,12 @@ const JOBS: &str = "
 const PARTITIONS: &str = "
     INSERT INTO partitions (job_id, ordinal, kind, target, table_name, route, stores, weight, state, work, reads_back, size, remaining, due_at)
     SELECT id, 0, 'erase', 'main', 'memories', $1, 'sql', 0, 'due', '{\"ids\":[]}', 1, 1, 1, not_before FROM jobs WHERE ended_at IS NULL";
+
+/// Tasks of one caller about one target.
+const TASKS: &str = "
+    INSERT INTO jobs (id, principal, state, kind, target, targets, dry_run, not_before, accepted_at, touched_at, idle_since)
+    SELECT gen_random_uuid()::TEXT, 'p', 'queued', 'query', 'main', 'main', 0, t, t, t, t
+    FROM generate_series(1, 20000), (SELECT (EXTRACT(EPOCH FROM clock_timestamp()) * 1000)::BIGINT AS t) AS now";
 
 const KEYS: &str = "
     INSERT INTO idempotency (principal, route, key_text, fingerprint, job_id, created_at)
@@ -112,6 +119,46 @@ async fn a_small_job_reads_little_whatever_is_known_of_the_tables() {
             "counts",
         ];
         read_little(&pool, &format!("{tables:?}"), &statements).await;
+    }
+}
+
+#[tokio::test]
+async fn the_jobs_of_a_caller_are_read_without_those_of_others_and_no_more_than_are_asked_for() {
+    let whose = [
+        (Whose::All, 10),
+        (Whose::Of("p".to_owned()), 10),
+        (Whose::Of("q".to_owned()), 0),
+        (
+            Whose::OfOrAbout("q".to_owned(), BTreeSet::from(["main".to_owned()])),
+            10,
+        ),
+        (
+            Whose::OfOrAbout("q".to_owned(), BTreeSet::from(["other".to_owned()])),
+            0,
+        ),
+    ];
+    for tables in [Tables::New, Tables::Analysed] {
+        let (test, pool) = counting().await;
+        fill(&pool).await;
+        pool.execute(TASKS).await.unwrap();
+        if matches!(tables, Tables::Analysed) {
+            pool.execute("ANALYZE").await.unwrap();
+        }
+        // PostgreSQL keeps a plan after five executions on a connection.
+        for _ in 0..8 {
+            for (whose, found) in &whose {
+                pool.execute(RESET).await.unwrap();
+                let tasks = test.ledger.tasks(whose, None, 10).await.unwrap();
+                assert_eq!(tasks.len(), *found, "{whose:?}");
+                read_little(&pool, &format!("{tables:?} {whose:?}"), &["tasks"]).await;
+            }
+            for (principal, jobs) in [("p", 10), ("q", 0)] {
+                pool.execute(RESET).await.unwrap();
+                let unfinished = test.ledger.unfinished_of(principal, 10, || ()).await.unwrap();
+                assert_eq!(unfinished.jobs, jobs);
+                read_little(&pool, &format!("{tables:?} {principal}"), &["unfinished of caller"]).await;
+            }
+        }
     }
 }
 

@@ -28,11 +28,12 @@ async fn due_schedules_come_in_pages_whatever_cannot_be_read(test: TestLedger) {
     // The whole first page cannot be read.
     test.run("UPDATE schedules SET windows = 'unreadable' WHERE name IN ('a', 'd')")
         .await;
-    let (mut pages, mut after) = (Vec::new(), None);
+    let (mut pages, mut unreadable, mut after) = (Vec::new(), Vec::new(), None);
     loop {
         let page = ledger.due_schedules(after.as_ref(), 2).await.unwrap();
         let names = page.due.into_iter().map(|due| due.schedule.name);
         pages.push(names.collect::<Vec<_>>());
+        unreadable.extend(page.unreadable.into_iter().map(|(name, _)| name));
         after = page.next;
         if after.is_none() {
             break;
@@ -40,4 +41,5 @@ async fn due_schedules_come_in_pages_whatever_cannot_be_read(test: TestLedger) {
     }
     let none: [&str; 0] = [];
     assert_eq!(pages, [&none[..], &["b", "c"], &["e"]]);
+    assert_eq!(unreadable, ["d", "a"]);
 }

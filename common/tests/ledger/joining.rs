@@ -38,6 +38,10 @@ async fn a_repeated_request_joins_its_job_until_that_has_ended(TestLedger { ledg
         let again = ledger.accept(repeatable("ana", "r")).await.unwrap();
         assert_eq!(again, Accepted::Replay(first));
     }
+    let made_before = async |job: NewJob| ledger.made_before(&job).await.unwrap();
+    assert_eq!(made_before(repeatable("ana", "r")).await, Some(first));
+    assert_eq!(made_before(repeatable("ben", "r")).await, None);
+    assert_eq!(made_before(new_job(vec![ids(2)])).await, None);
     // Another caller, another request, and jobs without a request each make their own job.
     let mut others = vec![accept(&ledger, repeatable("ben", "r")).await];
     others.push(accept(&ledger, repeatable("ana", "s")).await);
@@ -58,6 +62,7 @@ async fn a_repeated_request_joins_its_job_until_that_has_ended(TestLedger { ledg
         finish(&ledger, &lease).await;
     }
     assert_eq!(state(&ledger, first).await, State::Succeeded);
+    assert_eq!(made_before(repeatable("ana", "r")).await, None);
     let next = accept(&ledger, repeatable("ana", "r")).await;
     assert_ne!(next, first);
     assert_eq!(

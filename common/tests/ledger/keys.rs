@@ -3,14 +3,18 @@
 use std::time::Duration;
 
 use lethe_common::config::Bounds;
-use lethe_common::ledger::{AuditFilter, KeyRecord, Ledger};
+use lethe_common::ledger::{AuditFilter, Ends, KeyRecord, Ledger, Rotated};
 
 use crate::{TestLedger, tester};
 
 crate::on_both! {
     a_made_key_is_returned_as_it_is_stored,
+    one_of_several_starts_stores_the_first_key_for_good,
+    a_ledger_with_keys_has_had_its_first_key,
     a_rotated_key_has_two_secrets_for_the_overlap,
-    a_second_rotation_ends_the_oldest_secret,
+    a_second_rotation_ends_the_secret_that_it_names,
+    a_rotation_whose_answer_was_lost_ends_no_secret_in_use,
+    one_of_two_rotations_at_a_time_is_refused,
     both_secrets_stop_with_their_key,
     a_rotation_and_its_event_are_one,
 }
@@ -33,18 +37,22 @@ fn record() -> KeyRecord {
     }
 }
 
-/// Gives the key a secret with another hash. Returns whether there was a valid key.
+/// Gives the key a secret with another hash. Returns whether it has this secret now.
 async fn rotate(ledger: &Ledger, sha256: &str, overlap: Duration) -> bool {
-    let rotated = ledger.rotate_key("k", sha256, overlap, &tester()).await.unwrap();
-    rotated.is_some_and(|row| row.key.sha256 == sha256)
+    matches!(rotated(ledger, sha256, overlap, None).await, Rotated::Done(row) if row.key.sha256 == sha256)
+}
+
+async fn rotated(ledger: &Ledger, sha256: &str, overlap: Duration, ends: Option<Ends>) -> Rotated {
+    let rotated = ledger.rotate_key("k", sha256, overlap, ends, &tester()).await;
+    rotated.unwrap()
 }
 
 /// Returns which of these secrets are valid.
 async fn valid(ledger: &Ledger) -> Vec<&'static str> {
     let mut valid = Vec::new();
     for sha256 in ["one", "two", "three", "four"] {
-        let row = ledger.key_by_hash(sha256).await.unwrap();
-        if row.is_some_and(|row| row.left.is_none_or(|left| !left.is_zero())) {
+        let found = ledger.key_by_hash(sha256).await.unwrap();
+        if found.is_some_and(|found| found.sha256 == sha256 && found.left.is_none_or(|left| !left.is_zero())) {
             valid.push(sha256);
         }
     }
@@ -69,6 +77,39 @@ async fn a_made_key_is_returned_as_it_is_stored(test: TestLedger) {
     assert!(ledger.add_key(&record(), &tester()).await.unwrap().is_none());
 }
 
+async fn one_of_several_starts_stores_the_first_key_for_good(test: TestLedger) {
+    let ledger = &test.ledger;
+    let named = |name: &str| KeyRecord {
+        name: name.to_owned(),
+        sha256: name.to_owned(),
+        ..record()
+    };
+    let (one, other, by) = (named("one"), named("other"), tester());
+    let starts = tokio::join!(ledger.add_first_key(&one, &by), ledger.add_first_key(&other, &by));
+    let stored = [starts.0.unwrap(), starts.1.unwrap()];
+    assert!(stored[0] != stored[1], "{stored:?}");
+    let keys = ledger.keys("", 10).await.unwrap();
+    let name = if stored[0] { "one" } else { "other" };
+    assert_eq!(keys.iter().map(|row| row.key.name.as_str()).collect::<Vec<_>>(), [name]);
+    // An operator wants no other one.
+    assert!(ledger.remove_key(name, &by).await.unwrap());
+    assert!(!ledger.add_first_key(&one, &by).await.unwrap());
+    assert!(ledger.keys("", 10).await.unwrap().is_empty());
+}
+
+async fn a_ledger_with_keys_has_had_its_first_key(test: TestLedger) {
+    let ledger = &test.ledger;
+    ledger.add_key(&record(), &tester()).await.unwrap().unwrap();
+    let first = KeyRecord {
+        name: "first".to_owned(),
+        sha256: "first".to_owned(),
+        ..record()
+    };
+    assert!(!ledger.add_first_key(&first, &tester()).await.unwrap());
+    assert!(ledger.remove_key("k", &tester()).await.unwrap());
+    assert!(!ledger.add_first_key(&first, &tester()).await.unwrap());
+}
+
 async fn a_rotated_key_has_two_secrets_for_the_overlap(test: TestLedger) {
     let ledger = &test.ledger;
     assert!(!rotate(ledger, "two", HOUR).await, "there is no key");
@@ -76,12 +117,15 @@ async fn a_rotated_key_has_two_secrets_for_the_overlap(test: TestLedger) {
     assert!(rotate(ledger, "two", HOUR).await);
     let [old, new] = ["one", "two"].map(|sha256| ledger.key_by_hash(sha256));
     let (old, new) = (old.await.unwrap().unwrap(), new.await.unwrap().unwrap());
+    assert_eq!((&*old.sha256, &*new.sha256), ("one", "two"));
+    assert!(old.left.is_some_and(|left| left <= HOUR) && new.left.is_none());
+    // Both secrets find the same key.
+    let (old, new) = (old.row, new.row);
     assert_eq!(
-        (&*old.key.sha256, &old.key.scopes, old.previous_until),
-        ("one", &new.key.scopes, new.previous_until)
+        (&*old.key.sha256, &old.key.scopes, old.previous_until, old.left),
+        ("two", &new.key.scopes, new.previous_until, None)
     );
     assert!(old.key.bounds == new.key.bounds);
-    assert!(old.left.is_some_and(|left| left <= HOUR) && new.left.is_none());
     test.pass(59 * MINUTE).await;
     assert_eq!(valid(ledger).await, ["one", "two"]);
     test.pass(2 * MINUTE).await;
@@ -90,15 +134,54 @@ async fn a_rotated_key_has_two_secrets_for_the_overlap(test: TestLedger) {
     assert_eq!((keys.len(), keys[0].previous_until), (1, None));
 }
 
-async fn a_second_rotation_ends_the_oldest_secret(test: TestLedger) {
+async fn a_second_rotation_ends_the_secret_that_it_names(test: TestLedger) {
     let ledger = &test.ledger;
     ledger.add_key(&record(), &tester()).await.unwrap();
-    assert!(rotate(ledger, "two", HOUR).await && rotate(ledger, "three", HOUR).await);
+    for ends in [Ends::Older, Ends::Newer] {
+        let one = rotated(ledger, "two", HOUR, Some(ends)).await;
+        assert!(matches!(one, Rotated::HasOne), "{one:?}");
+    }
+    assert!(rotate(ledger, "two", HOUR).await);
+    let older = rotated(ledger, "three", HOUR, Some(Ends::Older)).await;
+    assert!(matches!(older, Rotated::Done(_)), "{older:?}");
     assert_eq!(valid(ledger).await, ["two", "three"]);
     assert!(rotate(ledger, "four", Duration::ZERO).await);
     assert_eq!(valid(ledger).await, ["four"]);
     assert!(ledger.remove_key("k", &tester()).await.unwrap());
     assert!(valid(ledger).await.is_empty());
+}
+
+async fn a_rotation_whose_answer_was_lost_ends_no_secret_in_use(test: TestLedger) {
+    let ledger = &test.ledger;
+    ledger.add_key(&record(), &tester()).await.unwrap();
+    assert!(rotate(ledger, "two", HOUR).await);
+    let ends = ledger.key_by_name("k").await.unwrap().unwrap().previous_until;
+    // Nobody has the second secret, and the same request comes again.
+    let again = rotated(ledger, "three", HOUR, None).await;
+    assert!(
+        matches!(again, Rotated::HasTwo(until) if Some(until) == ends),
+        "{again:?}"
+    );
+    assert_eq!(valid(ledger).await, ["one", "two"]);
+    test.pass(30 * MINUTE).await;
+    let other = rotated(ledger, "three", HOUR, Some(Ends::Newer)).await;
+    assert!(matches!(other, Rotated::Done(_)), "{other:?}");
+    assert_eq!(valid(ledger).await, ["one", "three"]);
+    // The overlap begins with the secret that replaces the lost one.
+    test.pass(59 * MINUTE).await;
+    assert_eq!(valid(ledger).await, ["one", "three"]);
+    test.pass(2 * MINUTE).await;
+    assert_eq!(valid(ledger).await, ["three"]);
+    assert!(rotate(ledger, "four", HOUR).await, "the key has one secret again");
+    assert_eq!(valid(ledger).await, ["three", "four"]);
+}
+
+async fn one_of_two_rotations_at_a_time_is_refused(test: TestLedger) {
+    let ledger = &test.ledger;
+    ledger.add_key(&record(), &tester()).await.unwrap();
+    let (two, three) = tokio::join!(rotate(ledger, "two", HOUR), rotate(ledger, "three", HOUR));
+    assert_ne!(two, three, "one of them has its secret");
+    assert_eq!(valid(ledger).await, if two { ["one", "two"] } else { ["one", "three"] });
 }
 
 async fn both_secrets_stop_with_their_key(test: TestLedger) {
@@ -124,11 +207,11 @@ async fn a_rotation_and_its_event_are_one(test: TestLedger) {
     let ledger = &test.ledger;
     ledger.add_key(&record(), &tester()).await.unwrap();
     test.run("ALTER TABLE audit_events RENAME TO elsewhere").await;
-    let rotated = ledger.rotate_key("k", "two", HOUR, &tester()).await;
+    let rotated = ledger.rotate_key("k", "two", HOUR, None, &tester()).await;
     assert!(rotated.is_err(), "it cannot be told");
     assert_eq!(valid(ledger).await, ["one"]);
     test.run("ALTER TABLE elsewhere RENAME TO audit_events").await;
-    assert!(rotate(ledger, "two", HOUR).await);
+    assert!(rotate(ledger, "two", HOUR).await && !rotate(ledger, "three", HOUR).await);
     let rotations = AuditFilter {
         act: "key.rotate".to_owned(),
         limit: 10,

@@ -91,8 +91,8 @@ async fn a_release_with_a_lost_lease_changes_no_job(TestLedger { ledger, _dir, .
     ledger.release(&releases).await.unwrap();
     let job = ledger.job(id).await.unwrap().unwrap();
     assert_eq!((job.version, job.error_code.as_deref()), (version, None));
-    let released = ledger.job(other).await.unwrap().unwrap();
-    assert_eq!(released.error_code.as_deref(), Some(ErrorCode::Timeout.as_str()));
+    let second = ledger.job(other).await.unwrap().unwrap();
+    assert_eq!(second.error_code.as_deref(), Some(ErrorCode::Timeout.as_str()));
     assert_eq!(ended_as(&finish(&ledger, &new).await), Some(State::Succeeded));
 }
 

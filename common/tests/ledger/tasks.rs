@@ -54,8 +54,21 @@ async fn tasks_are_unfinished_queries_in_pages(TestLedger { ledger, _dir, .. }: 
     assert_eq!(found(Whose::All, None, 2).await, [other, several]);
     assert_eq!(found(Whose::All, Some(several), 2).await, [main]);
     assert!(found(Whose::Of("nobody".to_owned()), None, 10).await.is_empty());
-    let about = Whose::OfOrAbout("nobody".to_owned(), BTreeSet::from(["main".to_owned()]));
-    assert_eq!(found(about, None, 10).await, [several, main]);
+    let about = |principal: &str, targets: BTreeSet<String>| Whose::OfOrAbout(principal.to_owned(), targets);
+    let of_main = BTreeSet::from(["main".to_owned()]);
+    assert_eq!(found(about("nobody", of_main.clone()), None, 10).await, [several, main]);
+    assert_eq!(found(about("nobody", of_main.clone()), Some(several), 10).await, [main]);
+    assert!(found(about("nobody", BTreeSet::new()), None, 10).await.is_empty());
+    let own = Whose::Of("tests".to_owned());
+    assert_eq!(found(own, None, 2).await, [other, several]);
+    assert_eq!(
+        found(about("tests", of_main.clone()), None, 10).await,
+        [other, several, main],
+        "each once"
+    );
+    // More targets than one statement asks for.
+    let many = (0..250).map(|n| format!("target{n}")).chain(of_main).collect();
+    assert_eq!(found(about("tests", many), None, 2).await, [other, several]);
 
     let jobs = ledger.jobs_of(&[main, JobId::new(), other]).await.unwrap();
     let read: Vec<JobId> = jobs.iter().map(|job| job.id).collect();

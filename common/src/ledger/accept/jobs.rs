@@ -1,7 +1,5 @@
 //! Accepting a job: one transaction for the job, its partitions and its idempotency key.
 
-use std::any::Any;
-
 use serde_json::Value;
 use sqlx::AnyConnection;
 
@@ -16,6 +14,12 @@ use crate::ledger::totals::{Increment, TotalsMetric};
 use crate::ledger::types::Kind;
 use crate::state::State;
 
+/// The memory of a request.
+pub trait InMemory: Send + Sync + 'static {
+    /// Returns its bytes.
+    fn bytes(&self) -> usize;
+}
+
 impl Ledger {
     /// Accepts a job. Once this returns, the job is on disk.
     ///
@@ -25,35 +29,23 @@ impl Ledger {
     /// answer was lost: a retry finds such a job by its idempotency key. [`LedgerError::Contended`] if the job of the
     /// same request ended at each try.
     pub async fn accept(&self, job: NewJob) -> Result<Accepted, LedgerError> {
-        self.accept_holding(job, 0, ()).await
+        self.accept_holding(job, None).await
     }
 
-    /// Accepts a job whose request has this many bytes. The job keeps `held` as long as it is in memory: it waits to be
-    /// written even if its caller has stopped waiting.
+    /// Accepts a job that keeps the memory of its request until it is written, even if its caller has stopped waiting.
     ///
     /// # Errors
     ///
     /// As [`Ledger::accept`].
-    pub async fn accept_holding(
-        &self,
-        job: NewJob,
-        bytes: usize,
-        held: impl Send + Sync + 'static,
-    ) -> Result<Accepted, LedgerError> {
-        let accepting = Accepting {
-            job,
-            bytes,
-            _held: Box::new(held),
-        };
-        self.inner.groups.together(accepting).await
+    pub async fn accept_holding(&self, job: NewJob, held: Option<Box<dyn InMemory>>) -> Result<Accepted, LedgerError> {
+        self.inner.groups.together(Accepting { job, held }).await
     }
 }
 
 /// A job that waits for its group.
 struct Accepting {
     job: NewJob,
-    bytes: usize,
-    _held: Box<dyn Any + Send + Sync>,
+    held: Option<Box<dyn InMemory>>,
 }
 
 /// The bytes of a request that count as much as an id in the size of a group.
@@ -68,7 +60,8 @@ impl Grouped for Accepting {
 
     fn size(&self) -> usize {
         let ids = usize::try_from(self.job.ids()).unwrap_or(usize::MAX);
-        ids.saturating_add(self.bytes / BYTES)
+        let bytes = self.held.as_ref().map_or(0, |held| held.bytes());
+        ids.saturating_add(bytes / BYTES)
     }
 
     async fn together(inner: &Inner, group: &[Self]) -> Result<Vec<Accepted>, LedgerError> {

@@ -37,7 +37,7 @@ pub(super) fn job_rows(jobs: &[&NewJob], state: State) -> String {
                 "aborts": i64::from(job.execution.aborts), "slices": job.execution.slices, "opaque_id": job.execution.opaque_id,
                 "schedule": job.execution.schedule, "windows": job.execution.windows.as_ref().map(|windows| json!(windows).to_string()),
                 "lenient": i64::from(job.execution.lenient), "trace": job.trace, "not_before": job.not_before, "request": job.request,
-                "selected": selected, "unfinished": job.partitions.len(),
+                "selected": selected, "listed": job.ids(), "unfinished": job.partitions.len(),
             })
         })
         .collect();
@@ -48,7 +48,7 @@ pub(super) fn job_rows(jobs: &[&NewJob], state: State) -> String {
 pub(super) const INSERT_JOBS: &str =
         "INSERT INTO jobs (id, principal, state, kind, target, targets, table_name, subject, query, owner, workspace, memory_kind, dry_run,
             max_selected, expect, per_second, batch_size, max_memories, aborts, slices, opaque_id, schedule, windows, lenient, trace, not_before, request,
-            idle_since, accepted_at, touched_at, selected, unfinished,
+            idle_since, accepted_at, touched_at, selected, listed, unfinished,
             next_ordinal)
         SELECT e.value->>'id', e.value->>'principal', e.value->>'state', e.value->>'kind', e.value->>'target', e.value->>'targets',
             e.value->>'table', e.value->>'subject', e.value->>'query', e.value->>'owner', e.value->>'workspace', e.value->>'memory_kind',
@@ -58,6 +58,6 @@ pub(super) const INSERT_JOBS: &str =
             COALESCE(CAST(e.value->>'not_before' AS BIGINT), {now}), e.value->>'request',
             CASE WHEN e.value->>'state' = {job.receiving} THEN NULL WHEN CAST(e.value->>'not_before' AS BIGINT) > {now}
                 THEN CAST(e.value->>'not_before' AS BIGINT) ELSE {now} END, {now}, {now},
-            CAST(e.value->>'selected' AS BIGINT), CAST(e.value->>'unfinished' AS BIGINT),
+            CAST(e.value->>'selected' AS BIGINT), CAST(e.value->>'listed' AS BIGINT), CAST(e.value->>'unfinished' AS BIGINT),
             CAST(e.value->>'unfinished' AS BIGINT)
         FROM {each} WHERE TRUE";

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use sqlx::{AnyConnection, Row};
 
 use super::jobs_table::{self, INSERT_JOBS, job_rows};
-use super::new_job::NewJob;
+use super::new_job::{Accepted, NewJob};
 use crate::job::JobId;
 use crate::ledger::db::{Inner, Ledger, LedgerError, rows};
 use crate::state::State;
@@ -72,7 +72,7 @@ async fn insert_absent(
 }
 
 /// Returns, for each job, the unfinished job of the same request, if there is one.
-async fn unfinished(
+pub(super) async fn unfinished(
     inner: &Inner,
     tx: &mut AnyConnection,
     jobs: &[&NewJob],
@@ -99,6 +99,26 @@ async fn unfinished(
 }
 
 impl Ledger {
+    /// Returns the job that would answer a request in place of a new one: the job of its idempotency key, or the
+    /// unfinished job of the same request.
+    ///
+    /// # Errors
+    ///
+    /// [`LedgerError::Unavailable`] if the database did not answer.
+    pub async fn made_before(&self, job: &NewJob) -> Result<Option<JobId>, LedgerError> {
+        if let Some(key) = &job.idempotency
+            && let Accepted::Replay(id) = self.replayed(job, key).await?
+        {
+            return Ok(Some(id));
+        }
+        if job.request.is_none() {
+            return Ok(None);
+        }
+        let mut connection = self.inner.read.acquire().await?;
+        let mut joined = unfinished(&self.inner, &mut connection, &[job]).await?;
+        Ok(joined.remove(&job.id))
+    }
+
     /// Notes that a caller was told to ask again for the end of a job.
     ///
     /// # Errors

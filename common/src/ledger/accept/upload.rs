@@ -150,7 +150,7 @@ impl Ledger {
         let moves = Moves::of(Event::Uploaded);
         let found = sqlx::query(inner.sql(&format!(
             "-- ledger::upload finish
-            UPDATE jobs SET state = {}, unfinished = $2, next_ordinal = $4, selected = $3, accepted_at = {{now}},
+            UPDATE jobs SET state = {}, unfinished = $2, next_ordinal = $4, selected = $3, listed = $3, accepted_at = {{now}},
                 not_before = CASE WHEN not_before < {{now}} THEN {{now}} ELSE not_before END,
                 idle_since = CASE WHEN not_before < {{now}} THEN {{now}} ELSE not_before END, targets = $5
             WHERE id = $1 AND state IN ({})",
@@ -249,7 +249,7 @@ pub(in crate::ledger) async fn touch(
 ) -> Result<(), LedgerError> {
     let touched = sqlx::query(inner.sql(
         "-- ledger::upload touch
-        UPDATE jobs SET touched_at = {now}, selected = selected + $2 WHERE id = $1 AND state = {job.receiving}",
+        UPDATE jobs SET touched_at = {now}, selected = selected + $2, listed = listed + $2 WHERE id = $1 AND state = {job.receiving}",
     ))
     .bind(id.to_string())
     .bind(i64::try_from(memories).unwrap_or(i64::MAX))

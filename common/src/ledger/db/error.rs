@@ -31,12 +31,12 @@ pub enum LedgerError {
         /// The row's key.
         row: String,
     },
-    /// Migrations are missing, and the user of the URL may not apply them.
+    /// Migrations are missing and the user of the URL may not apply them, or it may not read which are applied.
     #[error(
-        "the ledger lacks migrations, and its user may not apply them: run `lethe migrate` as the owner of its tables"
+        "the ledger lacks migrations, or its user lacks rights: run `lethe migrate` as the owner of its tables, then deploy/grants/ledger.sql"
     )]
     Unmigrated(#[source] sqlx::Error),
-    /// The migrations could not be applied.
+    /// The migrations could not be applied, or another version of Lethe has migrated the ledger.
     #[error("the ledger could not be migrated")]
     Migration(#[source] MigrateError),
     /// The URL has an unknown scheme.
@@ -130,7 +130,7 @@ fn is_transient(error: &sqlx::Error) -> bool {
 }
 
 /// Returns whether the database's user lacks a right.
-fn lacks_right(error: &sqlx::Error) -> bool {
+pub(super) fn lacks_right(error: &sqlx::Error) -> bool {
     let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
     code.is_some_and(|code| code == "42501")
 }
@@ -154,7 +154,7 @@ fn is_refusal(code: &str) -> bool {
 }
 
 /// Returns SQLite's primary result code: the low byte of an extended code.
-fn primary(code: &str) -> Option<i64> {
+pub(super) fn primary(code: &str) -> Option<i64> {
     // A SQLSTATE has five characters. SQLite's codes have fewer.
     let code = code.parse::<i64>().ok().filter(|_| code.len() != 5);
     code.map(|code| code & 0xff)

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use secrecy::ExposeSecret;
-use sqlx::{Any, AnyPool, AssertSqlSafe, SqlSafeStr, Transaction};
-use tokio::sync::Semaphore;
+use sqlx::{Any, AnyConnection, AnyPool, AssertSqlSafe, Connection as _, SqlSafeStr, Transaction};
+use tokio::sync::{Semaphore, SetOnce};
 
 use super::dialect::Dialect;
 use super::emptied::Emptied;
@@ -26,6 +26,8 @@ pub(in crate::ledger) struct Inner {
     /// The connection pool for writes. On SQLite it has a single connection, since SQLite has one writer at a time.
     pub(in crate::ledger) write: AnyPool,
     pub(in crate::ledger) read: AnyPool,
+    /// Set once the migrations are complete, and this process may use them.
+    migrated: SetOnce<()>,
     pub(in crate::ledger) options: LedgerOptions,
     /// The rows of the totals to which this process adds.
     pub(in crate::ledger) slot: i64,
@@ -56,6 +58,7 @@ impl Ledger {
                 overdue_events: AtomicBool::new(false),
                 write: pools.write,
                 read: pools.read,
+                migrated: SetOnce::new(),
                 options,
                 slot: rand::random_range(0..SLOTS),
                 groups: Groups::new(weak.clone()),
@@ -66,26 +69,45 @@ impl Ledger {
     /// Applies the missing migrations. Many processes may do so at once. If none is missing, the user of the URL needs
     /// no right to change the schema.
     ///
+    /// # Cancel safety
+    ///
+    /// A dropped call leaves each migration applied or not.
+    ///
     /// # Errors
     ///
-    /// [`LedgerError::Unavailable`] if the database cannot be reached, and [`LedgerError::Unmigrated`] if migrations
-    /// are missing that this user may not apply.
+    /// [`LedgerError::Unavailable`] if the database cannot be reached. [`LedgerError::Unmigrated`] if this user may not
+    /// apply what is missing. [`LedgerError::Migration`] if another version of Lethe has migrated the ledger.
     pub async fn migrate(&self) -> Result<(), LedgerError> {
-        let mut connection = self.inner.write.acquire().await?;
-        if !super::migrations::are_applied(&mut connection).await {
-            let migrated = super::migrations::all().run(&mut *connection).await;
-            if let Err(error) = migrated {
-                // A failed run keeps its lock on PostgreSQL, until the session ends. Back in the pool, the connection
-                // would keep every other process from migrating.
-                drop(connection.close().await);
-                return Err(error.into());
-            }
+        // It leaves the pool. A run that fails or is dropped may keep its lock on PostgreSQL until the session ends, or
+        // wait for the lock of another process. Neither the pool nor other processes wait for that.
+        let mut connection = self.inner.write.acquire().await?.detach();
+        let migrated = self.migrate_on(&mut connection).await;
+        drop(connection.close().await);
+        migrated?;
+        // Another call may have set it.
+        self.inner.migrated.set(()).ok();
+        Ok(())
+    }
+
+    async fn migrate_on(&self, connection: &mut AnyConnection) -> Result<(), LedgerError> {
+        if !super::migrations::are_applied(connection).await? {
+            super::migrations::all().run(&mut *connection).await?;
         }
         if self.inner.dialect == Dialect::Postgres {
-            super::personal::keep_no_statistics(&mut connection).await?;
-            super::storage::leave_room(&mut connection).await?;
+            super::personal::keep_no_statistics(connection).await?;
+            super::storage::leave_room(connection).await?;
         }
         Ok(())
+    }
+
+    /// Returns whether [`Ledger::migrate`] has succeeded in this process.
+    pub fn is_migrated(&self) -> bool {
+        self.inner.migrated.initialized()
+    }
+
+    /// Waits until [`Ledger::migrate`] has succeeded in this process.
+    pub async fn migrated(&self) {
+        self.inner.migrated.wait().await;
     }
 
     /// Returns once the database has answered.

@@ -5,8 +5,10 @@
 
 use std::borrow::Cow;
 
-use sqlx::migrate::{Migrate as _, Migration, MigrationType, Migrator};
+use sqlx::migrate::{AppliedMigration, Migrate as _, MigrateError, Migration, MigrationType, Migrator};
 use sqlx::{AnyConnection, SqlSafeStr};
+
+use super::error::lacks_right;
 
 /// Version, description and text of each migration. sqlx stores a hash of the text, and refuses a changed text.
 const MIGRATIONS: [(i64, &str, &str); 1] = [(1, "ledger", include_str!("../../../migrations/0001_ledger.sql"))];
@@ -32,22 +34,65 @@ pub(super) fn all() -> Migrator {
 /// The table in which sqlx notes what it has applied.
 const APPLIED: &str = "_sqlx_migrations";
 
-/// Returns whether exactly these migrations are applied. It only reads: [`Migrator::run`] creates its table before it
-/// looks, which needs rights on the schema even if there is nothing to do.
-pub(super) async fn are_applied(connection: &mut AnyConnection) -> bool {
-    // If the table is missing or may not be read, a run says so.
-    let Ok(applied) = connection.list_applied_migrations(APPLIED).await else {
-        return false;
-    };
+/// Returns whether these migrations are applied. It only reads: [`Migrator::run`] creates its table before it looks, which
+/// needs rights on the schema even if there is nothing to do.
+///
+/// # Errors
+///
+/// The user may not read what is applied, or another version of Lethe has migrated the ledger.
+pub(super) async fn are_applied(connection: &mut AnyConnection) -> Result<bool, MigrateError> {
+    match connection.list_applied_migrations(APPLIED).await {
+        Ok(applied) => are_all_in(&applied),
+        // A run would be refused too.
+        Err(MigrateError::Execute(error)) if lacks_right(&error) => Err(MigrateError::Execute(error)),
+        // If the table is missing, a run creates it. Otherwise a run says what is wrong.
+        Err(_) => Ok(false),
+    }
+}
+
+/// Returns whether all of these migrations are in `applied`.
+///
+/// # Errors
+///
+/// One that is applied is not in the list, or has another text there.
+fn are_all_in(applied: &[AppliedMigration]) -> Result<bool, MigrateError> {
     let all = all();
-    let listed = all.iter().map(|migration| (migration.version, &migration.checksum));
-    let applied = applied.iter().map(|migration| (migration.version, &migration.checksum));
-    applied.eq(listed)
+    for applied in applied {
+        let Some(own) = all.iter().find(|migration| migration.version == applied.version) else {
+            return Err(MigrateError::VersionMissing(applied.version));
+        };
+        if own.checksum != applied.checksum {
+            return Err(MigrateError::VersionMismatch(applied.version));
+        }
+    }
+    Ok(applied.len() == MIGRATIONS.len())
 }
 
 #[cfg(test)]
 mod tests {
-    use super::MIGRATIONS;
+    use super::*;
+
+    #[test]
+    fn a_ledger_of_another_version_is_told_from_one_that_lacks_migrations() {
+        let known = || -> Vec<AppliedMigration> {
+            let of = |migration: &Migration| AppliedMigration {
+                version: migration.version,
+                checksum: migration.checksum.clone(),
+            };
+            all().iter().map(of).collect()
+        };
+        assert!(matches!(are_all_in(&[]), Ok(false)));
+        assert!(matches!(are_all_in(&known()), Ok(true)));
+        let mut newer = known();
+        newer.push(AppliedMigration {
+            version: 99,
+            checksum: Cow::Borrowed(&[]),
+        });
+        assert!(matches!(are_all_in(&newer), Err(MigrateError::VersionMissing(99))));
+        let mut changed = known();
+        changed[0].checksum = Cow::Borrowed(&[]);
+        assert!(matches!(are_all_in(&changed), Err(MigrateError::VersionMismatch(1))));
+    }
 
     #[test]
     fn every_file_of_the_directory_is_listed() {

@@ -60,13 +60,13 @@ impl Ledger {
         .await?;
         let held: HashSet<Key> = held.iter().map(rows::key).collect::<Result<_, _>>()?;
         // A worker without the lease knows nothing of the job's present attempt.
-        let released: Vec<&Value> = releases
+        let done: Vec<&Value> = releases
             .iter()
             .zip(&rows)
             .filter(|(release, _)| held.contains(&(release.fence.job, release.fence.ordinal)))
             .map(|(_, row)| row)
             .collect();
-        let list = json!(released).to_string();
+        let list = json!(done).to_string();
         let ended = leave_given_back(&self.inner, &mut tx, &list).await?;
         sqlx::query(self.inner.sql(
             "-- ledger::release jobs

@@ -21,8 +21,10 @@ const UNFINISHED: &str = "EXISTS (SELECT 1 FROM jobs WHERE jobs.id = schedules.l
 /// A page of due schedules.
 // Personal data: no `Debug`.
 pub struct DueSchedules {
-    /// The schedules, the longest due first. Unreadable ones are left out.
+    /// The schedules, the longest due first.
     pub due: Vec<ScheduleRow>,
+    /// The names of those that cannot be read, and why.
+    pub unreadable: Vec<(String, LedgerError)>,
     /// The cursor of the next page; `None` on the last.
     pub next: Option<DueCursor>,
 }
@@ -51,11 +53,11 @@ impl Ledger {
             .bind(after.map_or("", |after| after.name.as_str()))
             .fetch_all(&self.inner.read)
             .await?;
-        let mut due = Vec::with_capacity(rows.len());
+        let (mut due, mut unreadable) = (Vec::with_capacity(rows.len()), Vec::new());
         for row in &rows {
             match schedule(row) {
                 Ok(row) => due.push(row),
-                Err(error) => tracing::error!(error = %error, "a schedule cannot be read"),
+                Err(error) => unreadable.push((row.try_get("name")?, error)),
             }
         }
         let last = rows.last().filter(|_| rows.len() >= limit as usize);
@@ -67,6 +69,7 @@ impl Ledger {
         });
         Ok(DueSchedules {
             due,
+            unreadable,
             next: next.transpose()?,
         })
     }

@@ -44,19 +44,43 @@ pub struct Unfinished {
     pub ids: u64,
 }
 
+/// Returns the principal of the dry runs by which the API looks for a caller beyond that caller's rights.
+///
+/// They count as unfinished jobs of the caller. No caller's own name begins so.
+pub fn probe_of(principal: &str) -> String {
+    format!("lethe:probe:{principal}")
+}
+
 impl Ledger {
-    /// Returns the unfinished jobs of a caller.
-    // The index of unfinished jobs has all that this reads. The condition on `not_before` is true for all jobs: with it,
-    // no planner prefers the index of all jobs of the caller.
-    pub async fn unfinished_of(&self, principal: &str) -> Result<Unfinished, LedgerError> {
+    /// Returns the unfinished jobs of a caller, [its probes](probe_of) included.
+    ///
+    /// Counts no more than `most` jobs, and as many probes: beyond it, there are more jobs and ids.
+    ///
+    /// Calls `begun` right before the statement: the wait for a connection is over. Changes from then on may be missing.
+    // It costs an index entry for each job. On PostgreSQL also the row of each job that changed since the last vacuum. In
+    // the order of `not_before`, no planner prefers the index of all jobs of the caller.
+    pub async fn unfinished_of(
+        &self,
+        principal: &str,
+        most: u64,
+        begun: impl FnOnce() + Send,
+    ) -> Result<Unfinished, LedgerError> {
+        let mut connection = self.inner.read.acquire().await?;
+        begun();
         let row = sqlx::query(self.inner.sql(
             "-- ledger::unfinished of caller
-            SELECT COUNT(*) AS jobs,
-                CAST(COALESCE(SUM(CASE WHEN kind = {selector.ids} THEN selected ELSE 0 END), 0) AS BIGINT) AS ids
-            FROM jobs WHERE principal = $1 AND ended_at IS NULL AND not_before > 0",
+            SELECT COUNT(*) AS jobs, CAST(COALESCE(SUM(listed), 0) AS BIGINT) AS ids
+            FROM (SELECT listed FROM (
+                    SELECT listed FROM jobs WHERE principal = $1 AND ended_at IS NULL ORDER BY not_before LIMIT $3) AS own
+                UNION ALL
+                SELECT listed FROM (
+                    SELECT listed FROM jobs WHERE principal = $2 AND ended_at IS NULL ORDER BY not_before LIMIT $3) AS probes
+            ) AS unfinished",
         ))
         .bind(principal)
-        .fetch_one(&self.inner.read)
+        .bind(probe_of(principal))
+        .bind(i64::try_from(most).unwrap_or(i64::MAX))
+        .fetch_one(&mut *connection)
         .await?;
         Ok(Unfinished {
             jobs: rows::number(&row, "jobs")?,
