@@ -10,6 +10,7 @@ mod check;
 mod compat;
 mod cors;
 mod doorbell;
+mod embedded;
 mod error;
 mod lease;
 mod ledger;
@@ -40,6 +41,7 @@ pub use auth::{Auth, Bounds, Jwt, JwtAlgorithm, JwtKey, Key, KeyHash, Scope};
 pub use compat::{Compat, CompatTarget, Containers, OnTimeout, OpenSearch};
 pub use cors::Cors;
 pub use doorbell::Doorbell;
+pub use embedded::Embedded;
 pub use error::{ConfigError, ConfigErrors};
 pub use lease::Lease;
 pub use ledger::Ledger;
@@ -96,6 +98,8 @@ pub struct Config {
     pub ledger: Ledger,
     /// The notifications that wake other processes.
     pub doorbell: Doorbell,
+    /// The stores that `lethe up` brings along.
+    pub embedded: Embedded,
     /// The HTTP interface.
     pub api: Api,
     /// The workers.
@@ -167,6 +171,7 @@ impl Config {
         let mut config = Self {
             ledger: reader.section("ledger"),
             doorbell: reader.section("doorbell"),
+            embedded: reader.section("embedded"),
             api: reader.section("api"),
             worker: reader.section("worker"),
             lease: reader.section("lease"),

@@ -182,6 +182,11 @@ impl Doorbell {
         }
     }
 
+    /// Returns whether other processes may hear its rings.
+    pub fn is_shared(&self) -> bool {
+        self.0.wire.is_some()
+    }
+
     /// Returns whether rings reach other processes. A doorbell without Redis is always up.
     pub fn state(&self) -> DoorbellState {
         match &self.0.wire {
@@ -204,6 +209,11 @@ pub struct Listener {
 }
 
 impl Listener {
+    /// Forgets the rings that have come. The caller looks at everything next.
+    pub fn skip(&mut self) {
+        self.rings = self.rings.resubscribe();
+    }
+
     /// Waits for the next ring.
     ///
     /// # Cancel safety

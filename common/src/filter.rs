@@ -7,6 +7,8 @@
 
 mod check;
 mod evaluate;
+#[cfg(test)]
+mod fuzz;
 mod moment;
 mod points;
 mod typed;

@@ -2,6 +2,8 @@
 
 pub mod clock;
 pub mod config;
+#[cfg(test)]
+mod damage;
 pub mod doorbell;
 pub mod error_code;
 pub mod filter;

@@ -138,4 +138,6 @@ impl Lines {
 }
 
 #[cfg(test)]
+mod fuzz;
+#[cfg(test)]
 mod tests;

@@ -42,7 +42,8 @@ pub struct Api {
     /// The number of unfinished jobs above which the API answers new jobs with 503.
     pub max_queue: u64,
     /// The number of unfinished jobs of one caller above which the API answers its new jobs with 429. 0: no limit.
-    pub max_unfinished_jobs_per_caller: u64,
+    /// Absent: [half of the queue](Api::most_jobs_of_a_caller).
+    pub max_unfinished_jobs_per_caller: Option<u64>,
     /// The number of ids in the unfinished jobs of one caller above which the API answers more ids with 429. 0: no
     /// limit.
     pub max_unfinished_ids_per_caller: u64,
@@ -90,8 +91,7 @@ impl Default for Api {
             // stays below 192 MiB.
             max_body_bytes_in_flight: 48 << 20,
             max_queue: 1_000_000,
-            // Half of the queue, so that one caller does not fill it.
-            max_unfinished_jobs_per_caller: 500_000,
+            max_unfinished_jobs_per_caller: None,
             // Two of the largest jobs.
             max_unfinished_ids_per_caller: 20_000_000,
             // One caller gets half of them. An upload takes a connection to the ledger now and then, for one statement.
@@ -120,6 +120,12 @@ impl Api {
     /// The bytes that a value of a JSON body takes in memory beside its text: the head of a string, and the space that
     /// an allocator adds.
     pub const VALUE_BYTES: usize = 64;
+
+    /// Returns the most unfinished jobs of one caller; 0: no limit.
+    pub fn most_jobs_of_a_caller(&self) -> u64 {
+        // Half of the queue, so that one caller does not fill it. A queue of one job has no share for others.
+        self.max_unfinished_jobs_per_caller.unwrap_or(self.max_queue / 2)
+    }
 
     /// Returns the smallest budget of bytes in which every request has room. One caller gets half of a budget.
     fn least_body_bytes(&self) -> u64 {
@@ -152,6 +158,11 @@ impl Api {
             "write at least 1MiB, twice api.max_body with 64 bytes for each of api.max_ids_per_request, and 16 bytes for each character of api.max_id_length",
         );
         errors.require(self.max_queue > 0, "api.max_queue", zero);
+        errors.require(
+            self.max_unfinished_jobs_per_caller.unwrap_or(0) < self.max_queue,
+            "api.max_unfinished_jobs_per_caller",
+            "write less than api.max_queue, so that others have a share, or 0 for no limit",
+        );
         errors.require(
             self.max_unfinished_ids_per_caller == 0 || self.max_unfinished_ids_per_caller >= self.max_ids_per_job,
             "api.max_unfinished_ids_per_caller",
@@ -218,5 +229,26 @@ mod tests {
             assert_eq!(errors.is_empty(), fine, "{ids}: {errors:?}");
         }
         assert!(errors("max_unfinished_jobs_per_caller = 0").is_empty());
+    }
+
+    #[test]
+    fn one_caller_leaves_a_share_of_the_queue_to_others() {
+        for (section, most) in [
+            ("", Ok(500_000)),
+            ("max_queue = 1000", Ok(500)),
+            ("max_queue = 1", Ok(0)),
+            ("max_queue = 1000\nmax_unfinished_jobs_per_caller = 999", Ok(999)),
+            ("max_queue = 1000\nmax_unfinished_jobs_per_caller = 0", Ok(0)),
+            ("max_queue = 1000\nmax_unfinished_jobs_per_caller = 1000", Err(())),
+            ("max_unfinished_jobs_per_caller = 2000000", Err(())),
+        ] {
+            let config = Config::from_toml(&format!("[api]\n{section}"));
+            let refusal = "api.max_unfinished_jobs_per_caller: write less than api.max_queue";
+            match (config, most) {
+                (Ok(config), Ok(most)) => assert_eq!(config.api.most_jobs_of_a_caller(), most, "{section}"),
+                (Err(errors), Err(())) => assert!(errors.to_string().starts_with(refusal), "{section}: {errors}"),
+                (config, _) => panic!("{section}: {:?}", config.map(|config| config.api)),
+            }
+        }
     }
 }

@@ -3,6 +3,8 @@
 //! The file holds hashes, never keys. The API decides what a scope permits.
 
 mod bounds;
+#[cfg(test)]
+mod fuzz;
 mod jwt;
 
 use std::collections::BTreeSet;

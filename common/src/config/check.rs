@@ -46,10 +46,40 @@ fn is_memories_url(url: &str) -> bool {
     }
 }
 
+/// The advice for a target in the file of the ledger.
+const OTHER_FILE: &str = "write another file than ledger.url";
+
+/// The advice for a target in the file that holds the ledger without `ledger.url`.
+const OTHER_FILE_THAN_USUAL: &str = "write another file: this one holds the ledger, unless ledger.url names another";
+
+impl Config {
+    /// Refuses targets in the file of the ledger. Without `ledger.url`, only the process knows the ledger's URL.
+    ///
+    /// # Errors
+    ///
+    /// All such targets together.
+    pub fn check_usual_ledger(&self, ledger: &SecretString) -> Result<(), ConfigErrors> {
+        let mut errors = ConfigErrors::default();
+        for (n, target) in self.targets.iter().enumerate() {
+            let is_apart = !is_in_ledger(target, ledger);
+            errors.require(is_apart, format_args!("target[{n}].sql.url"), OTHER_FILE_THAN_USUAL);
+        }
+        errors.into_result(())
+    }
+}
+
+/// Returns whether the memories of a target are in the file of the ledger.
+// A file has one writer: the ledger and the memories would wait for each other.
+fn is_in_ledger(target: &Target, ledger: &SecretString) -> bool {
+    let file = target.sql.as_ref().and_then(|sql| sqlite_file(sql.url.expose_secret()));
+    file.is_some() && file == sqlite_file(ledger.expose_secret())
+}
+
 /// Checks the sections by themselves and against each other.
 pub(super) fn sections(config: &Config, errors: &mut ConfigErrors) {
     config.ledger.check(errors);
     config.doorbell.check(errors);
+    config.embedded.check(errors);
     config.api.check(errors);
     config.worker.check(errors);
     config.lease.check(config.worker.store_timeout, errors);
@@ -142,13 +172,10 @@ fn stores(path: &str, target: &Target, ledger: Option<&SecretString>, errors: &m
             format_args!("{path}.sql.max_connections"),
             "write at least 1",
         );
-        // A file has one writer: the ledger and the memories would wait for each other.
-        let file = sqlite_file(url);
-        let ledger_file = ledger.and_then(|ledger| sqlite_file(ledger.expose_secret()));
         errors.require(
-            file.is_none() || file != ledger_file,
+            ledger.is_none_or(|ledger| !is_in_ledger(target, ledger)),
             format_args!("{path}.sql.url"),
-            "write another file than ledger.url",
+            OTHER_FILE,
         );
     }
     if let Some(vector) = &target.vector {

@@ -2,6 +2,7 @@
 
 mod auth;
 mod files;
+mod fuzz;
 mod mappings;
 mod variables;
 
@@ -65,6 +66,7 @@ fn the_sample_as_it_is_holds_the_defaults() {
     assert!(sample.ledger.url.is_none() && sample.doorbell.url.is_none());
     assert_eq!(sample.ledger.max_connections, default.ledger.max_connections);
     assert_eq!(sample.doorbell.prefix, default.doorbell.prefix);
+    assert_eq!(sample.embedded, default.embedded);
     assert_eq!(sample.api, default.api);
     assert_eq!(sample.compat, default.compat);
     assert_eq!(sample.worker, default.worker);
@@ -91,6 +93,7 @@ fn the_sample_names_every_key_there_is() {
     let sections = [
         ("[ledger]", fields::<Ledger>()),
         ("[doorbell]", fields::<Doorbell>()),
+        ("[embedded]", fields::<Embedded>()),
         ("[api]", fields::<Api>()),
         ("[api.tls]", fields::<ServerTls>()),
         ("[api.cors]", fields::<Cors>()),
@@ -311,7 +314,7 @@ fn wrong_variables_are_named() {
         "LETHE_LEDGER_URL: write LETHE_LEDGER__URL",
         "worker.slot: unknown key",
         "worker.batch: write a whole number",
-        "LETHE_TARGET__OTHER__SQL__URL: no [[target]]",
+        "LETHE_TARGET__OTHER__SQL__URL: write the name of a [[target]]",
         "auth.key: write a list of sections",
         "LETHE___X: write LETHE_SECTION__KEY",
     ] {
@@ -340,6 +343,8 @@ fn contradictions_are_refused() {
         ("[retry]\ncap = \"100ms\"", "retry.cap"),
         ("[log]\nlevel = \"a=b=c\"", "log.level"),
         ("[doorbell]\nurl = \"https://h\"", "doorbell.url"),
+        ("[embedded]\nqdrant_listen = \"0.0.0.0:6334\"", "embedded.qdrant_listen"),
+        ("[embedded]\nqdrant_listen = \"6334\"", "embedded.qdrant_listen"),
         ("[api]\nrequests_per_second = 0", "api.requests_per_second"),
         ("[api]\nauth_failures_per_minute = 0", "api.auth_failures_per_minute"),
         ("[[target]]\nname = \"m\"", "target[0]"),
@@ -355,6 +360,8 @@ fn contradictions_are_refused() {
         "[lease]\nrenew_every = \"14s\"",
         "[lease]\nduration = \"36s\"\nrenew_every = \"20s\"",
         "[ledger]\nmax_connections = 2",
+        "[embedded]\nqdrant_listen = \"127.0.0.1:0\"",
+        "[embedded]\nqdrant_listen = \"[::1]:6334\"",
     ] {
         assert!(Config::from_toml(text).is_ok(), "{text}");
     }

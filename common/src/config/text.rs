@@ -74,6 +74,11 @@ pub(super) fn address<'de, D: Deserializer<'de>>(from: D) -> Result<SocketAddr, 
         .map_err(|_| D::Error::custom("write an address and a port, such as \"127.0.0.1:7878\""))
 }
 
+/// Reads an address with a port that may be absent.
+pub(super) fn optional_address<'de, D: Deserializer<'de>>(from: D) -> Result<Option<SocketAddr>, D::Error> {
+    address(from).map(Some)
+}
+
 /// Reads a word of a closed set. The error lists the set.
 pub(super) fn word<T: FromStr + VariantNames>(text: &str) -> Result<T, String> {
     text.parse().map_err(|_| {

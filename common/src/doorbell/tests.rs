@@ -200,3 +200,14 @@ async fn a_redis_that_does_not_answer_is_noticed_and_delays_nobody() {
     redis.signal("-CONT");
     until_up(&doorbell, true).await;
 }
+
+#[tokio::test]
+async fn a_listener_that_skips_hears_later_rings_only() {
+    let doorbell = Doorbell::local();
+    let mut listener = doorbell.subscribe();
+    doorbell.ring(Ring::Work);
+    listener.skip();
+    doorbell.ring(Ring::Everything);
+    assert_eq!(listener.recv().await, Ring::Everything);
+    assert!(!doorbell.is_shared());
+}

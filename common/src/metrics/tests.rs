@@ -1,5 +1,7 @@
 //! Tests that every series exists from the start, under the names that dashboards use.
 
+mod page;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fmt::Write;
 
@@ -67,8 +69,8 @@ fn value(text: &str, series: &str) -> Option<f64> {
         .find_map(|line| line.strip_prefix(series)?.strip_prefix(' ')?.parse().ok())
 }
 
-#[test]
-fn names_types_and_labels() {
+/// Returns the metrics of a process that is an API and a worker, one a line: name, type, labels.
+fn listed() -> String {
     let largest = vec![Running {
         id: crate::job::JobId::new(),
         progress: 0.5,
@@ -107,7 +109,13 @@ fn names_types_and_labels() {
         };
         writeln!(list, "{name} {kind} {labels}").unwrap();
     }
-    insta::assert_snapshot!(list, @r"
+    assert!(types.contains_key("process_resident_memory_bytes"));
+    list
+}
+
+#[test]
+fn names_types_and_labels() {
+    insta::assert_snapshot!(listed(), @r"
     lethe_authentication_failures_total counter reason
     lethe_breaker_open gauge store,target
     lethe_build_info gauge version
@@ -142,7 +150,6 @@ fn names_types_and_labels() {
     lethe_target_unserved gauge target
     lethe_worker_last_claim_timestamp_seconds gauge -
     ");
-    assert!(types.contains_key("process_resident_memory_bytes"));
 }
 
 #[test]

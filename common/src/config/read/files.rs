@@ -8,6 +8,7 @@ use config::{Map, Value, ValueKind};
 
 use super::super::Role;
 use super::super::error::ConfigErrors;
+use super::super::place::{has_password, is_same_database};
 use super::super::secret_file::{content, is_exposed};
 
 /// The sections that have a `url`.
@@ -25,15 +26,26 @@ struct FileSetting {
     is_secret: bool,
     /// Whether a process with this role needs the value.
     is_needed: fn(Role) -> bool,
+    /// Whether the value without its password may stand beside the file. Then only a process that needs the password
+    /// reads the file.
+    may_be_beside: bool,
 }
 
-/// A URL that may hold a password. Every role reads it: it decides which memories share a place.
+/// A URL that may hold a password.
 const URL: FileSetting = FileSetting {
     value: "url",
     file: "url_file",
     all: &["url", "url_file"],
     is_secret: true,
     is_needed: |_| true,
+    may_be_beside: false,
+};
+
+/// The URL of a target's database. Every role needs it without the password: it decides which memories share a place.
+const DATABASE_URL: FileSetting = FileSetting {
+    is_needed: Role::erases,
+    may_be_beside: true,
+    ..URL
 };
 
 /// A URL without credentials.
@@ -49,6 +61,7 @@ const API_KEY: FileSetting = FileSetting {
     is_secret: true,
     // As with `api_key_env`: only workers call stores.
     is_needed: Role::erases,
+    may_be_beside: false,
 };
 
 /// Returns the keys of a section that name files.
@@ -85,7 +98,7 @@ impl Files {
             let ValueKind::Table(target) = &mut target.kind else {
                 continue;
             };
-            for (store, settings) in [("sql", &[URL][..]), ("vector", &[PLAIN_URL, API_KEY][..])] {
+            for (store, settings) in [("sql", &[DATABASE_URL][..]), ("vector", &[PLAIN_URL, API_KEY][..])] {
                 if let Some(store_table) = target.get_mut(store) {
                     files.put(store_table, &format!("target[{n}].{store}"), settings, role, errors);
                 }
@@ -110,24 +123,42 @@ impl Files {
                 continue;
             };
             let key = format!("{path}.{}", setting.file);
-            if setting.all.iter().any(|other| table.contains_key(*other)) {
+            let is_beside = setting.all.iter().any(|other| table.contains_key(*other));
+            if is_beside && !setting.may_be_beside {
                 errors.push(&key, format!("write exactly one of {}", setting.all.join(", ")));
                 continue;
             }
-            if !(setting.is_needed)(role) {
+            let plain = table
+                .get(setting.value)
+                .and_then(|plain| plain.clone().into_string().ok());
+            let plain_key = format!("{path}.{}", setting.value);
+            if is_beside && plain.as_deref().is_some_and(has_password) {
+                errors.push(&plain_key, format!("remove the password: {} has it", setting.file));
                 continue;
             }
-            let read = match file.into_string() {
-                Ok(file) => self.content(setting, Path::new(&file), &key, errors),
-                Err(_) => {
-                    errors.push(&key, "write the path of a file");
-                    None
-                }
-            };
-            match read {
-                Some(text) => drop(table.insert(setting.value.to_owned(), Value::new(None, text))),
-                None => self.unread.push(format!("{path}.{}", setting.value)),
+            // Without a value beside it, the file is the only source.
+            let has_another = is_beside || !setting.may_be_beside;
+            if has_another && !(setting.is_needed)(role) {
+                continue;
             }
+            let read = if let Ok(file) = file.into_string() {
+                self.content(setting, Path::new(&file), &key, errors)
+            } else {
+                errors.push(&key, "write the path of a file");
+                None
+            };
+            let Some(text) = read else {
+                self.unread.push(plain_key);
+                continue;
+            };
+            // Other processes check by the plain value which memories share a place.
+            let is_same = plain.is_none_or(|plain| is_same_database(&plain, &text));
+            errors.require(
+                is_same,
+                &plain_key,
+                "write the database that url_file names, without the password",
+            );
+            table.insert(setting.value.to_owned(), Value::new(None, text));
         }
     }
 

@@ -101,12 +101,12 @@ fn what_tokens_are_verified_with_is_read_where_tokens_are_taken() {
         (
             "secret_env = \"SHORT\"".to_owned(),
             "HS256",
-            "secret_env: let it hold a secret of at least 32 bytes",
+            "secret_env: write a secret of at least 32 bytes",
         ),
         (
             format!("secret_file = \"{}\"", path("short")),
             "HS256",
-            "secret_file: let it hold",
+            "secret_file: write a secret",
         ),
         (
             format!("secret_file = \"{}\"", path("none")),

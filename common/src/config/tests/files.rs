@@ -121,9 +121,9 @@ fn a_value_has_one_source() {
             "doorbell.url_file: write exactly one of url, url_file",
         ),
         (
-            "sql = { ",
-            "url = \"postgres://u@localhost/x\", ",
-            "target[0].sql.url_file: write exactly one of url, url_file",
+            "vector = { ",
+            "url = \"https://q:6334\", ",
+            "target[0].vector.url_file: write exactly one of url, url_file",
         ),
         (
             "vector = { ",
@@ -139,6 +139,49 @@ fn a_value_has_one_source() {
         let both = text.replace(at, &format!("{at}{beside}"));
         let errors = errors(&both, Role::Api);
         assert_eq!(errors, [expected], "{beside}");
+    }
+}
+
+#[test]
+fn only_a_process_that_erases_reads_the_password_of_a_database() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("sql");
+    let text = |url: &str| {
+        let file = file.display();
+        format!("[[target]]\nname = \"main\"\nsql = {{ url = \"{url}\", url_file = '{file}' }}\n")
+    };
+    let plain = text("postgres://u@localhost/memories");
+    let url = |role: Role| {
+        let config = Config::parse(&plain, &BTreeMap::new(), role).unwrap();
+        config.targets[0].sql.as_ref().unwrap().url.expose_secret().to_owned()
+    };
+    // The file is not there.
+    for role in [Role::Api, Role::Other] {
+        assert_eq!(url(role), "postgres://u@localhost/memories");
+    }
+    for role in [Role::Worker, Role::All] {
+        assert_eq!(
+            errors(&plain, role),
+            ["target[0].sql.url_file: name a file that can be read: entity not found"]
+        );
+    }
+
+    let whole = format!("postgres://eraser:{SECRET}@127.0.0.1:5432/memories");
+    write(directory.path(), "sql", &whole);
+    for role in [Role::Worker, Role::All] {
+        assert_eq!(url(role), whole);
+    }
+    assert_eq!(url(Role::Api), "postgres://u@localhost/memories");
+    assert_eq!(
+        errors(&text("postgres://u@localhost/other"), Role::Worker),
+        ["target[0].sql.url: write the database that url_file names, without the password"]
+    );
+    let secret = text(&format!("postgres://u:{SECRET}@localhost/memories"));
+    for role in [Role::Api, Role::Worker] {
+        assert_eq!(
+            errors(&secret, role),
+            ["target[0].sql.url: remove the password: url_file has it"]
+        );
     }
 }
 
@@ -240,4 +283,23 @@ fn the_ledger_and_memories_are_in_two_files_however_these_are_written() {
     );
     assert!(both(&format!("sqlite://{path}/a.db"), &format!("sqlite://{path}/b.db")).is_empty());
     assert!(both("postgres://u@localhost/a.db", "sqlite://a.db").is_empty());
+}
+
+#[test]
+fn memories_are_in_another_file_than_the_ledger_without_a_url() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().display().to_string();
+    let target = |name: &str, url: &str| format!("[[target]]\nname = \"{name}\"\nsql = {{ url = \"{url}\" }}\n");
+    let text = target("a", &format!("sqlite://{path}/other.sqlite"))
+        + &target("b", &format!("sqlite://{path}/./ledger.sqlite"))
+        + &target("c", "postgres://u@localhost/ledger.sqlite");
+    let config = Config::from_toml(&text).unwrap();
+    let refused = config.check_usual_ledger(&format!("sqlite://{path}/ledger.sqlite?mode=rwc").into());
+    let refused: Vec<String> = refused.unwrap_err().0.into_iter().map(|error| error.key).collect();
+    assert_eq!(refused, ["target[1].sql.url"]);
+    assert!(
+        config
+            .check_usual_ledger(&format!("sqlite://{path}/else.sqlite?mode=rwc").into())
+            .is_ok()
+    );
 }
