@@ -10,10 +10,14 @@
 mod auth;
 mod compat;
 pub mod connections;
+#[cfg(test)]
+#[path = "../../common/src/damage.rs"]
+mod damage;
 mod deletion;
 mod fingerprint;
 mod http;
 mod job;
+mod migrating;
 mod openapi;
 mod readiness;
 mod readings;
@@ -24,7 +28,8 @@ mod serve;
 mod state;
 mod workers;
 
+pub use http::problem::page::{PATH as PROBLEMS, render as problems};
 pub use router::router;
-pub use schedules::fire_due;
+pub use schedules::Firing;
 pub use serve::serve;
 pub use state::AppState;

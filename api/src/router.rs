@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::http::Uri;
 use axum::middleware::{from_fn, from_fn_with_state};
+use axum::routing::get;
 use tower_http::catch_panic::CatchPanicLayer;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -14,8 +15,9 @@ use crate::http::browsers;
 use crate::http::cors;
 use crate::http::limits::pace;
 use crate::http::observe::{self, VoiceOf};
-
+use crate::http::problem::page;
 use crate::http::unknown::unknown;
+use crate::migrating;
 use crate::openapi;
 use crate::routes::{audit, health, jobs, keys, metrics, pause, schedules, siblings, targets, workers};
 use crate::state::AppState;
@@ -31,8 +33,10 @@ pub fn router(state: AppState) -> Router {
     let voice: VoiceOf = compat::voice;
     router
         .merge(openapi::route(document))
+        .route(page::PATH, get(async || page::render()))
         .fallback(async |uri: Uri| unknown(&uri))
         .layer(from_fn_with_state(state.auth().clone(), compat::authenticate))
+        .layer(from_fn_with_state(state.ledger().clone(), migrating::guard))
         .layer(CatchPanicLayer::custom(observe::panicked))
         .layer(from_fn(pace::announce))
         .layer(from_fn_with_state(Arc::clone(state.config()), browsers::guard))
@@ -41,7 +45,7 @@ pub fn router(state: AppState) -> Router {
         .with_state(state)
 }
 
-/// Returns the routes with their descriptions in the OpenAPI document.
+/// Returns the routes with their descriptions in the `OpenAPI` document.
 fn described(state: &AppState) -> OpenApiRouter<AppState> {
     let limit = state.config().api.request_timeout;
     OpenApiRouter::with_openapi(openapi::document())

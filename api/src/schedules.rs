@@ -5,6 +5,6 @@ mod fire;
 mod job;
 
 pub(crate) use body::{PutSchedule, WindowFields, inside};
-pub use fire::fire_due;
+pub use fire::Firing;
 pub(crate) use fire::run;
 pub(crate) use job::{job, request};

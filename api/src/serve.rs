@@ -22,12 +22,19 @@ pub async fn serve(port: impl Into<Port>, state: AppState, shutdown: Cancellatio
     });
     let clockwork = state.clone();
     state.tasks().spawn(async move {
-        let schedules = schedules::run(&clockwork);
+        let schedules = async {
+            clockwork.ledger().migrated().await;
+            schedules::run(&clockwork).await;
+        };
         clockwork.stopping().run_until_cancelled(schedules).await;
     });
     let sweeper = state.clone();
     state.tasks().spawn(async move {
-        sweeper.stopping().run_until_cancelled(give_up(&sweeper)).await;
+        let sweeping = async {
+            sweeper.ledger().migrated().await;
+            give_up(&sweeper).await;
+        };
+        sweeper.stopping().run_until_cancelled(sweeping).await;
     });
     let begun = shutdown.clone();
     let ending = async move {

@@ -9,11 +9,12 @@ use tokio::time::timeout;
 
 use super::Principal;
 use super::credentials::{BEARER, Credentials, Scheme, Schemes, challenge};
-use super::failures::Source;
+use super::failures::{Failure, Source};
 use super::known::{Answer, Remembered};
 use super::origin::Origin;
 use super::state::Auth;
 use super::unproven::Unproven;
+use crate::http::limits::time::within;
 use crate::http::problem::{Kind, Problem};
 
 impl<S> FromRequestParts<S> for Principal
@@ -104,15 +105,11 @@ impl Auth {
             // The key was good before, so failures of others behind the same address do not block it.
             (Remembered::WasGood, _) | (_, None) => (keys.find(presented).await?, false),
             (Remembered::Nothing, Some(source)) => {
-                // Counts before the look-up, so that each of many concurrent guesses counts. A look-up that fails, takes
-                // too long or loses its caller is no guess: it tells nobody anything.
-                let failures = self.failures();
-                let failure = failures.take(source, Instant::now()).map_err(Unproven::Limited)?;
-                let answer = keys.find(presented).await?;
-                let failed = matches!(answer, Answer::Unknown | Answer::Expired);
-                if failed {
-                    failure.keep();
-                }
+                // Counts before the look-up, so that each of many concurrent guesses counts.
+                let failure = self.failures().take(source, Instant::now());
+                let failure = failure.map_err(Unproven::Limited)?;
+                let answer = self.guessed(presented, failure).await?;
+                let failed = is_failure(&answer);
                 (answer, failed)
             }
         };
@@ -127,6 +124,32 @@ impl Auth {
             Unproven::Failed(why)
         })
     }
+
+    /// Looks up a key that may be a guess. A look-up that fails or takes too long gives `failure` back: it tells nobody
+    /// anything.
+    ///
+    /// # Cancel safety
+    ///
+    /// A look-up that has begun goes on without its caller. Otherwise guesses of callers that leave at once would not
+    /// count, though each costs a query.
+    async fn guessed(&self, presented: &str, failure: Failure) -> Result<Answer, Problem> {
+        // At most as many look-ups run as there are questions.
+        let question = self.known_keys().question().await?;
+        let (auth, presented) = (self.clone(), presented.to_owned());
+        let look_up = tokio::spawn(async move {
+            let asked = auth.known_keys().ask(question, &presented);
+            let answer = within(auth.config().api.request_timeout, asked).await?;
+            if is_failure(&answer) {
+                failure.keep();
+            }
+            Ok::<_, Problem>(answer)
+        });
+        look_up.await.unwrap_or_else(|_| Err(Problem::usual(Kind::Internal)))
+    }
+}
+
+fn is_failure(answer: &Answer) -> bool {
+    matches!(answer, Answer::Unknown | Answer::Expired)
 }
 
 fn limited(wait: Duration) -> Problem {

@@ -1,5 +1,8 @@
 //! The header `Authorization`, in the schemes of native and compatible clients.
 
+#[cfg(test)]
+mod fuzz;
+
 use std::fmt::Write;
 
 use axum::http::{HeaderMap, header};

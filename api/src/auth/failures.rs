@@ -4,7 +4,7 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use axum::http::request::Parts;
@@ -58,7 +58,7 @@ impl Failures {
     ///
     /// # Errors
     /// The time until the next failure is allowed, if there were too many.
-    pub(super) fn take(&self, source: Source, now: Instant) -> Result<Failure<'_>, Duration> {
+    pub(super) fn take(self: &Arc<Self>, source: Source, now: Instant) -> Result<Failure, Duration> {
         let mut all = self.all();
         if all.len() >= MOST {
             all.retain(|_, until| *until > now);
@@ -74,7 +74,7 @@ impl Failures {
             _ => {
                 all.insert(source, until);
                 Ok(Failure {
-                    failures: self,
+                    failures: Arc::clone(self),
                     source,
                     is_kept: false,
                 })
@@ -87,24 +87,23 @@ impl Failures {
     }
 }
 
-/// A failure that was counted in advance. A drop gives it back: the credentials did not fail, or the check was broken
-/// off.
+/// A failure that was counted in advance. A drop gives it back: the credentials did not fail, or were not checked.
 #[must_use = "a drop gives the failure back"]
-pub(super) struct Failure<'a> {
-    failures: &'a Failures,
+pub(super) struct Failure {
+    failures: Arc<Failures>,
     /// The source that was charged. It is not the caller's while too many addresses have a count.
     source: Source,
     is_kept: bool,
 }
 
-impl Failure<'_> {
+impl Failure {
     /// Keeps the failure in the count, because the credentials were wrong.
     pub(super) fn keep(mut self) {
         self.is_kept = true;
     }
 }
 
-impl Drop for Failure<'_> {
+impl Drop for Failure {
     fn drop(&mut self) {
         if self.is_kept {
             return;
@@ -142,7 +141,7 @@ mod tests {
     }
 
     /// Counts a failure of wrong credentials.
-    fn fail(failures: &Failures, source: Source, now: Instant) -> Result<(), Duration> {
+    fn fail(failures: &Arc<Failures>, source: Source, now: Instant) -> Result<(), Duration> {
         failures.take(source, now).map(Failure::keep)
     }
 
@@ -162,7 +161,7 @@ mod tests {
     #[test]
     fn so_many_failures_are_taken_and_what_did_not_fail_is_given_back() {
         const HALF: Duration = Duration::from_secs(30);
-        let (failures, now) = (Failures::new(2), Instant::now());
+        let (failures, now) = (Arc::new(Failures::new(2)), Instant::now());
         let (one, other) = (address("1.1.1.1"), address("2.2.2.2"));
         let in_advance = failures.take(one, now).unwrap();
         assert!(fail(&failures, one, now).is_ok());
@@ -181,7 +180,7 @@ mod tests {
 
     #[test]
     fn addresses_beyond_those_remembered_share_one_count_until_some_are_forgotten() {
-        let (failures, now) = (Failures::new(1), Instant::now());
+        let (failures, now) = (Arc::new(Failures::new(1)), Instant::now());
         for n in 0..u32::try_from(MOST).unwrap() {
             let source = Source::address(IpAddr::from(n.to_be_bytes()));
             assert!(fail(&failures, source, now).is_ok());

@@ -6,6 +6,8 @@
 mod algorithm;
 mod choice;
 mod fetch;
+#[cfg(test)]
+mod fuzz;
 mod issuer;
 mod keys;
 mod lifetime;

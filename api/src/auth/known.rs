@@ -4,14 +4,14 @@
 //! unknown keys.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use lethe_common::config::{KeyHash, Scope};
-use lethe_common::ledger::{KeyRow, Ledger, LedgerError};
+use lethe_common::ledger::{FoundKey, KeyRow, Ledger, LedgerError};
 use strum::IntoEnumIterator as _;
 use subtle::ConstantTimeEq;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
 use super::Principal;
@@ -54,8 +54,11 @@ pub(super) enum Remembered {
 pub(super) struct KnownKeys {
     ledger: Ledger,
     memory: Mutex<Memory>,
-    questions: Semaphore,
+    questions: Arc<Semaphore>,
 }
+
+/// The right to a query for a key.
+pub(super) type Question = OwnedSemaphorePermit;
 
 #[derive(Default)]
 struct Memory {
@@ -69,7 +72,7 @@ impl KnownKeys {
         Self {
             ledger,
             memory: Mutex::default(),
-            questions: Semaphore::new(QUESTIONS),
+            questions: Arc::new(Semaphore::new(QUESTIONS)),
         }
     }
 
@@ -80,10 +83,19 @@ impl KnownKeys {
 
     /// Returns the ledger's answer about a key, from the cache if it is fresh.
     pub(super) async fn find(&self, presented: &str) -> Result<Answer, Problem> {
+        let question = self.question().await?;
+        self.ask(question, presented).await
+    }
+
+    /// Waits for the right to a query.
+    pub(super) async fn question(&self) -> Result<Question, Problem> {
+        let permit = Arc::clone(&self.questions).acquire_owned().await;
+        permit.map_err(|_| Problem::usual(Kind::Internal))
+    }
+
+    /// Does the same as [`KnownKeys::find`], with the right to a query.
+    pub(super) async fn ask(&self, question: Question, presented: &str) -> Result<Answer, Problem> {
         let hash = KeyHash::of(presented).to_string();
-        let Ok(question) = self.questions.acquire().await else {
-            return Err(Problem::usual(Kind::Internal));
-        };
         let removals = {
             let memory = self.memory();
             // An earlier request in this queue may have asked about the same key.
@@ -93,15 +105,15 @@ impl KnownKeys {
             memory.removals
         };
         let asked = Instant::now();
-        let row = self.ledger.key_by_hash(&hash).await?;
+        let found = self.ledger.key_by_hash(&hash).await?;
         // The database does not compare in constant time; this does.
-        let row = row.filter(|row| bool::from(row.key.sha256.as_bytes().ct_eq(hash.as_bytes())));
-        let left = row.as_ref().and_then(|row| row.left);
-        let used = row
+        let found = found.filter(|found| bool::from(found.sha256.as_bytes().ct_eq(hash.as_bytes())));
+        let left = found.as_ref().and_then(|found| found.left);
+        let used = found
             .as_ref()
-            .filter(|row| is_worth_noting(row))
-            .map(|row| row.key.name.clone());
-        let answer = row.map_or(Answer::Unknown, answer);
+            .filter(|found| is_worth_noting(found))
+            .map(|found| found.row.key.name.clone());
+        let answer = found.map_or(Answer::Unknown, |found| answer(found.row, found.left));
         {
             let mut memory = self.memory();
             if memory.removals == removals {
@@ -128,7 +140,10 @@ impl KnownKeys {
     /// Returns the ledger's answer about the key of this name, never from the cache.
     pub(super) async fn by_name(&self, name: &str) -> Result<Answer, LedgerError> {
         let row = self.ledger.key_by_name(name).await?;
-        Ok(row.map_or(Answer::Unknown, answer))
+        Ok(row.map_or(Answer::Unknown, |row| {
+            let left = row.left;
+            answer(row, left)
+        }))
     }
 
     /// Drops the cached answers for this name, and all refusals, because a key was made, rotated or revoked.
@@ -170,15 +185,16 @@ impl Memory {
     }
 }
 
-/// Returns whether a key is valid and has no recorded use within the last minute.
-fn is_worth_noting(row: &KeyRow) -> bool {
+/// Returns whether a secret is valid, and its key has no recorded use within the last minute.
+fn is_worth_noting(found: &FoundKey) -> bool {
+    let row = &found.row;
     let is_recent = row.last_used_at.is_some_and(|at| row.now - at < MINUTE_MS);
-    !is_recent && row.left.is_none_or(|left| !left.is_zero())
+    !is_recent && found.left.is_none_or(|left| !left.is_zero())
 }
 
-/// Returns the answer for a row of the ledger.
-fn answer(row: KeyRow) -> Answer {
-    if row.left.is_some_and(|left| left.is_zero()) {
+/// Returns the answer for a row of the ledger. The key, or the secret that was presented, is valid for `left`.
+fn answer(row: KeyRow, left: Option<Duration>) -> Answer {
+    if left.is_some_and(|left| left.is_zero()) {
         return Answer::Expired;
     }
     // A scope that this version does not know is ignored.

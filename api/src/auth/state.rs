@@ -21,7 +21,7 @@ struct Shared {
     clock: Clock,
     known_keys: KnownKeys,
     issuers: Issuers,
-    failures: Failures,
+    failures: Arc<Failures>,
     pace: Pace,
 }
 
@@ -30,7 +30,7 @@ impl Auth {
         Self(Arc::new(Shared {
             known_keys: KnownKeys::new(ledger),
             issuers: Issuers::new(&config, fingerprints),
-            failures: Failures::new(config.api.auth_failures_per_minute),
+            failures: Arc::new(Failures::new(config.api.auth_failures_per_minute)),
             pace: Pace::new(config.api.requests_per_second),
             config,
             clock,
@@ -63,7 +63,7 @@ impl Auth {
         &self.0.issuers
     }
 
-    pub(super) fn failures(&self) -> &Failures {
+    pub(super) fn failures(&self) -> &Arc<Failures> {
         &self.0.failures
     }
 

@@ -1,4 +1,4 @@
-#![doc = include_str!("../../docs/agno.md")]
+#![doc = include_str!("../../../docs/src/compatibility/agno.md")]
 
 use axum::Json;
 use axum::body::Body;
@@ -137,7 +137,7 @@ pub(crate) async fn delete_memory(
         section: None,
         words: &[("select.ids[0]", "memory_id"), ("owner", "user_id"), PLACE[0], PLACE[1]],
     };
-    match asked.erase_repeatably(place, What::Ids(vec![id])).await {
+    match asked.erase_repeatably(place, What::Ids(vec![id], None)).await {
         Ok(Erasure::Done(done)) if erased(&done.job) == 0 => {
             Err(Problem::new(Kind::NotFound, "Memory not found").about(done.job.id))
         }
@@ -189,7 +189,8 @@ pub(crate) async fn delete_memories(
         section: None,
         words: &[("select.ids", "memory_ids"), ("owner", "user_id"), PLACE[0], PLACE[1]],
     };
-    match asked.erase_repeatably(place, What::Sent(body.memory_ids, held)).await {
+    let what = What::Ids(body.memory_ids, Some(held));
+    match asked.erase_repeatably(place, what).await {
         Ok(Erasure::Done(done)) => Ok(done.answer(DELETED)),
         Ok(Erasure::Later(response)) => Ok(response),
         Err(problem) => Err(problem.beginning(Kind::ErasureFailed, "Failed to delete memories")),

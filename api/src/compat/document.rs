@@ -1,4 +1,4 @@
-//! The parts of the OpenAPI document that all compatible routes share: errors in each system's format, and Lethe's
+//! The parts of the `OpenAPI` document that all compatible routes share: errors in each system's format, and Lethe's
 //! headers.
 
 use std::collections::BTreeMap;

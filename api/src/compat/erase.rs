@@ -17,7 +17,7 @@ use crate::auth::Principal;
 use crate::deletion::new_job;
 use crate::deletion::placement;
 use crate::deletion::request::{self, Options};
-use crate::deletion::submit::{Columns, Submitted, submit_sent};
+use crate::deletion::submit::{Columns, Submitted, submit};
 use crate::http::headers;
 use crate::http::limits::body_bytes::Held;
 use crate::http::prefer::Prefer;
@@ -53,7 +53,7 @@ impl Asked<'_> {
         what: What,
         answer: impl FnOnce(JobId) -> A,
     ) -> Result<Response, Problem> {
-        let job = self.submit(place, what, false).await?;
+        let job = self.submit(place, what).await?;
         let heeded = Prefer {
             wait: None,
             ..self.preference()
@@ -68,7 +68,7 @@ impl Asked<'_> {
     /// partial erasure is never a success.
     pub(crate) async fn erase(self, place: MemoryScope, what: What) -> Result<Erasure, Problem> {
         let rings = self.state.doorbell().subscribe();
-        let job = self.submit(place, what, false).await?;
+        let job = self.submit(place, what).await?;
         self.outcome(job, rings).await
     }
 
@@ -88,7 +88,7 @@ impl Asked<'_> {
     /// Besides refusals: [`Kind::JobStopped`] for a held job.
     pub(crate) async fn erase_to_the_end(self, place: MemoryScope, what: What) -> Result<Erasure, Problem> {
         let rings = self.state.doorbell().subscribe();
-        let job = self.submit(place, what, false).await?;
+        let job = self.submit(place, what).await?;
         let (job, heeded) = self.wait_for(job, rings, FOR_GOOD).await;
         if job.state == State::Cancelled {
             let job = Box::new(job);
@@ -97,7 +97,7 @@ impl Asked<'_> {
         ended(job, heeded)
     }
 
-    /// Returns whether a dry run with the rights of `probe` finds any memory.
+    /// Returns whether a dry run with the rights of `probe` finds any memory. It counts among the jobs of the caller.
     ///
     /// # Errors
     /// Besides refusals: [`Kind::Slow`] if the dry run does not succeed in time.
@@ -107,7 +107,9 @@ impl Asked<'_> {
             principal: probe,
             ..self
         };
-        let job = asked.submit(place, what, true).await?;
+        let (job, held) = asked.job(place, what, true)?;
+        // Charged to the caller: the probes of one caller must not use up the limit of all.
+        let job = self.put(job, held, Columns::Unasked).await?.job;
         let within = Prefer {
             wait: Some(self.state.config().api.request_timeout),
             ..Prefer::default()
@@ -121,19 +123,19 @@ impl Asked<'_> {
         }
     }
 
-    async fn submit(self, place: MemoryScope, what: What, dry_run: bool) -> Result<JobView, Problem> {
+    async fn submit(self, place: MemoryScope, what: What) -> Result<JobView, Problem> {
         let columns = match &what {
             What::Query(_, how, _) => Columns::Awaited(self.state.config().compat.wait, how.mistyped),
-            What::Ids(_) | What::Sent(..) | What::Subject(_) => Columns::Unasked,
+            What::Ids(..) | What::Subject(_) => Columns::Unasked,
         };
-        let (job, held) = self.job(place, what, dry_run)?;
+        let (job, held) = self.job(place, what, false)?;
         Ok(self.put(job, held, columns).await?.job)
     }
 
-    /// Accepts a job, or joins the unfinished job of the same request.
+    /// Accepts a job of this caller, or joins the unfinished job of the same request.
     pub(super) async fn put(self, job: NewJob, held: Option<Held>, columns: Columns<'_>) -> Result<Submitted, Problem> {
         let within = self.state.config().api.request_timeout;
-        let submitted = timeout(within, submit_sent(self.state, job, held, columns)).await;
+        let submitted = timeout(within, submit(self.state, &self.principal.name, job, held, columns)).await;
         submitted.map_err(|_| Problem::usual(Kind::Slow))?
     }
 
@@ -168,8 +170,7 @@ impl Asked<'_> {
             }
         }
         let (mut job, held) = match what {
-            What::Ids(ids) => (new_job::by_ids(config, self.principal, &options, ids)?, None),
-            What::Sent(ids, held) => (new_job::by_ids(config, self.principal, &options, ids)?, Some(held)),
+            What::Ids(ids, held) => (new_job::by_ids(config, self.principal, &options, ids)?, held),
             What::Subject(subject) => (new_job::by_subject(config, self.principal, &options, subject)?, None),
             What::Query(filter, how, held) => {
                 let job = NewJob {

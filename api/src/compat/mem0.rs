@@ -1,4 +1,4 @@
-#![doc = include_str!("../../docs/mem0.md")]
+#![doc = include_str!("../../../docs/src/compatibility/mem0.md")]
 
 mod asked;
 mod batch;

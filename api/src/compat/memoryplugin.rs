@@ -1,4 +1,4 @@
-#![doc = include_str!("../../docs/memoryplugin.md")]
+#![doc = include_str!("../../../docs/src/compatibility/memoryplugin.md")]
 
 use axum::Json;
 use axum::extract::State;
@@ -91,7 +91,7 @@ pub(crate) async fn delete_memory(
         section: Some("memoryplugin"),
         words: &[("select.ids[0]", "memoryId")],
     };
-    match asked.erase_repeatably(place, What::Ids(vec![id])).await? {
+    match asked.erase_repeatably(place, What::Ids(vec![id], None)).await? {
         Erasure::Done(done) => Ok(done.answer(Json(Deleted {
             message: Message::Deleted,
         }))),

@@ -1,4 +1,4 @@
-#![doc = include_str!("../../docs/mielto.md")]
+#![doc = include_str!("../../../docs/src/compatibility/mielto.md")]
 
 use axum::Json;
 use axum::extract::State;
@@ -132,7 +132,7 @@ pub(crate) async fn delete_memory(
             ("workspace", "X-Workspace-Id"),
         ],
     };
-    match asked.erase_repeatably(place, What::Ids(vec![id.clone()])).await? {
+    match asked.erase_repeatably(place, What::Ids(vec![id.clone()], None)).await? {
         Erasure::Done(done) if erased(&done.job) == 0 => Err(absent().about(done.job.id)),
         Erasure::Done(done) => Ok(done.answer(Json(Deleted {
             memory_id: id,

@@ -1,4 +1,4 @@
-#![doc = include_str!("../../docs/opensearch.md")]
+#![doc = include_str!("../../../docs/src/compatibility/opensearch.md")]
 
 mod answer;
 mod bodiless;

@@ -1,5 +1,8 @@
 //! Paths and queries of compatible requests, read as each system reads them.
 
+#[cfg(test)]
+mod fuzz;
+
 use axum::extract::{FromRequestParts, Path};
 use axum::http::request::Parts;
 use serde::de::DeserializeOwned;
@@ -27,10 +30,10 @@ impl FromRequestParts<AppState> for Caller {
 /// Parts of the path, percent-decoded once: `%2F` is a part of an id, and `+` is a plus.
 pub(crate) struct InPath<T>(pub(crate) T);
 
-impl<T: DeserializeOwned + Send> FromRequestParts<AppState> for InPath<T> {
+impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for InPath<T> {
     type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Problem> {
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         // Decoding fails only for text that is not UTF-8.
         let refused = |_| Problem::invalid("the path", "write ids as percent-encoded UTF-8");
         Path::<T>::from_request_parts(parts, state)

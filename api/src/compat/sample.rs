@@ -1,4 +1,4 @@
-//! Example answers in the OpenAPI document: a job, and a problem for each status.
+//! Example answers in the `OpenAPI` document: a job, and a problem for each status.
 
 use serde_json::{Value, json};
 

@@ -10,10 +10,8 @@ use crate::http::limits::body_bytes::Held;
 
 /// The selection of a compatible deletion.
 pub(crate) enum What {
-    /// The memories with these ids.
-    Ids(Vec<String>),
-    /// The memories with these ids, from a body with these bytes of the budget.
-    Sent(Vec<String>, Held),
+    /// The memories with these ids, and the bytes of the body that lists them, if there is one.
+    Ids(Vec<String>, Option<Held>),
     /// All memories of a subject.
     Subject(Subject),
     /// The memories that match a filter, the options of the job, and the bytes of the body.

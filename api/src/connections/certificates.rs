@@ -73,7 +73,7 @@ impl Certificates {
                     }
                     // One file may be new, and the other not written yet.
                     Err(error) => {
-                        tracing::warn!(error = %error, "the new certificate cannot be used: the old one stays in use")
+                        tracing::warn!(error = %error, "the new certificate cannot be used: the old one stays in use");
                     }
                 }
                 current.written = written;

@@ -5,6 +5,8 @@
 
 mod bound;
 mod fields;
+#[cfg(test)]
+mod fuzz;
 mod language;
 mod one;
 mod read;

@@ -1,17 +1,18 @@
 //! The admission of all native, compatible and scheduled requests.
 //!
 //! The checks run in this order: column types, spellings of ids, number of unfinished jobs, in all and of the caller.
-//! After them only the ledger can refuse a job.
+//! After them only the ledger can refuse a job. A repeated request makes no job, so no number refuses it.
 
 use std::time::Duration;
 
 use lethe_common::doorbell::Ring;
 use lethe_common::job::JobId;
-use lethe_common::ledger::{Accepted, JobView, NewJob, Run, ScheduleRow};
+use lethe_common::ledger::{Accepted, InMemory, JobView, NewJob, Run, ScheduleRow};
 
 use super::accepted::just_accepted;
 use super::column_types::Says;
 use super::{column_types, spelling};
+use crate::http::limits::backlog::request_refused;
 use crate::http::limits::body_bytes::Held;
 use crate::http::problem::{Kind, Problem};
 use crate::state::AppState;
@@ -33,23 +34,44 @@ pub(crate) struct Submitted {
     pub(crate) joined: bool,
 }
 
-/// Accepts a job, or returns the job that the same request made before.
-pub(crate) async fn submit(state: &AppState, job: NewJob, columns: Columns<'_>) -> Result<Submitted, Problem> {
-    submit_sent(state, job, None, columns).await
-}
-
-/// Does the same with a job from a body. The job holds the bytes of the body, `held`, until it is in the ledger.
-pub(crate) async fn submit_sent(
+/// Accepts a job, or returns the job that the same request made before. The job counts among those of `caller`. It
+/// holds the bytes of its body, `held`, until it is in the ledger.
+pub(crate) async fn submit(
     state: &AppState,
+    caller: &str,
     mut job: NewJob,
     held: Option<Held>,
     columns: Columns<'_>,
 ) -> Result<Submitted, Problem> {
-    admit(state, &mut job, columns).await?;
+    check(state, &mut job, columns).await?;
     let view = just_accepted(&job, state.clock().now());
-    let bytes = held.as_ref().map_or(0, Held::bytes);
-    let accepted = state.ledger().accept_holding(job, bytes, held).await?;
+    let added = match state.backlog().admit(state.ledger(), caller, job.ids()).await {
+        Ok(added) => added,
+        Err(problem) => return earlier(state, &job, view, problem).await,
+    };
+    let held = held.map(|held| Box::new(held) as Box<dyn InMemory>);
+    let accepted = state.ledger().accept_holding(job, held).await?;
+    if !matches!(accepted, Accepted::New(_)) {
+        added.give_back();
+    }
     settle(state, accepted, view).await
+}
+
+/// Returns the job that a refused request made before.
+///
+/// # Errors
+/// `problem`, if it made none.
+pub(crate) async fn earlier(
+    state: &AppState,
+    job: &NewJob,
+    view: JobView,
+    problem: Problem,
+) -> Result<Submitted, Problem> {
+    let Some(id) = state.ledger().made_before(job).await? else {
+        request_refused(&problem);
+        return Err(problem);
+    };
+    settle(state, Accepted::Replay(id), view).await
 }
 
 /// Accepts a job as a run of a due schedule. `next` is the next time in milliseconds since 1970.
@@ -59,23 +81,25 @@ pub(crate) async fn run(
     next: Option<i64>,
     mut job: NewJob,
 ) -> Result<Run, Problem> {
-    admit(state, &mut job, Columns::Unasked).await?;
+    check(state, &mut job, Columns::Unasked).await?;
+    let caller = &job.scope.principal;
+    let added = state.backlog().admit(state.ledger(), caller, job.ids()).await?;
     let run = state.ledger().fire(due, next, &job).await?;
     if run == Run::Fired {
         state.doorbell().ring(Ring::Work);
+    } else {
+        added.give_back();
     }
     Ok(run)
 }
 
-async fn admit(state: &AppState, job: &mut NewJob, columns: Columns<'_>) -> Result<(), Problem> {
+async fn check(state: &AppState, job: &mut NewJob, columns: Columns<'_>) -> Result<(), Problem> {
     match columns {
         Columns::Unasked => {}
         Columns::Known(words) => column_types::check(state, job, words).await?,
         Columns::Awaited(wait, says) => column_types::check_query(state, job, wait, says).await?,
     }
-    spelling::fold(state, job).await?;
-    let caller = &job.scope.principal;
-    state.backlog().admit(state.ledger(), caller, job.ids()).await
+    Ok(spelling::fold(state, job).await?)
 }
 
 /// Returns the job of an acceptance: the new one in `view`, or the earlier one of the same request.

@@ -60,7 +60,7 @@ pub(crate) async fn guard(State(config): State<Arc<Config>>, request: Request, n
     response
 }
 
-/// Returns whether this path belongs to the page that shows the OpenAPI document.
+/// Returns whether this path belongs to the page that shows the `OpenAPI` document.
 fn is_page(uri: &Uri) -> bool {
     uri.path() == "/docs" || uri.path().starts_with("/docs/")
 }

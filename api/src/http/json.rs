@@ -210,14 +210,14 @@ mod tests {
         `limit`: write a whole number of at least 1
         `ids`: write this field once
         `ids`: write this field: it is required
-        `colour`: no such field here: leave it out, or write one of `owner`, `limit`, `ids`, `inner`
-        `inner.colour`: no such field here: leave it out, or write `limit`
+        `colour`: unknown field: leave it out, or write one of `owner`, `limit`, `ids`, `inner`
+        `inner.colour`: unknown field: leave it out, or write `limit`
         `inner.limit`: write this field once
         `callback_url` is not supported yet: leave it out
         `the body`: write an object
-        write valid JSON: it is not in line 1, column 13
-        write valid JSON: it is not in line 1, column 1
-        write valid JSON: it is not in line 1, column 0
+        write valid JSON: the fault is in line 1, column 13
+        write valid JSON: the fault is in line 1, column 1
+        write valid JSON: the fault is in line 1, column 0
         "#
         );
     }

@@ -43,9 +43,11 @@ pub(crate) async fn observe(State(voice_of): State<VoiceOf>, mut request: Reques
         request.id = id
     );
     let voice = voice_of(&request);
+    let reads = request.method().is_safe();
     request.extensions_mut().insert(RequestId(id.clone()));
     let mut response = next.run(request).instrument(span.clone()).await;
     if let Some(problem) = Problem::of_response(&response) {
+        let problem = if reads { problem.of_reading() } else { problem };
         response = with_body(&response, &problem, voice, &id);
     }
     let status = response.status();

@@ -5,6 +5,7 @@
 
 mod answer;
 mod kind;
+pub(crate) mod page;
 #[cfg(test)]
 mod tests;
 mod value;

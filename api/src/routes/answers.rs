@@ -1,4 +1,4 @@
-//! Sets of answers that several routes share, for the OpenAPI document.
+//! Sets of answers that several routes share, for the `OpenAPI` document.
 
 use utoipa::IntoResponses;
 use utoipa::openapi::content::ContentBuilder;

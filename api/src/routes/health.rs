@@ -52,7 +52,7 @@ pub(crate) async fn livez() -> &'static str {
 #[utoipa::path(get, path = "/readyz", operation_id = "readyz", tag = "service", security(()),
     responses(
         (status = 200, description = "The process can do its work", body = Readiness),
-        (status = 503, description = "The ledger does not answer", body = Readiness),
+        (status = 503, description = "The ledger does not answer, or lacks migrations", body = Readiness),
     ))]
 pub(crate) async fn readyz(State(state): State<AppState>, parts: Parts) -> (StatusCode, Json<Readiness>) {
     let seen = state.readiness().get(look(&state)).await;
@@ -113,10 +113,11 @@ pub(super) async fn note(state: &AppState) {
     doorbell(state);
 }
 
-/// Pings the ledger, sets its metric, and returns the time that it took; `None` without an answer.
+/// Pings the ledger, sets its metric, and returns the time that it took; `None` without an answer, and until this
+/// process may use the tables.
 async fn ledger(ledger: &Ledger) -> Option<Duration> {
     let start = Instant::now();
-    let up = matches!(timeout(PATIENCE, ledger.ping()).await, Ok(Ok(())));
+    let up = ledger.is_migrated() && matches!(timeout(PATIENCE, ledger.ping()).await, Ok(Ok(())));
     let took = up.then(|| start.elapsed());
     metrics::dependency(Dependency::Ledger, up, took);
     took

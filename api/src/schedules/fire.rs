@@ -3,10 +3,11 @@
 //! The processes need no coordination: the transaction that accepts a job also takes its time
 //! (`ledger/schedules/fire.rs`). If the process dies before that, another one, or this one later, finds the time due.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use lethe_common::clock::{from_millis, to_millis};
-use lethe_common::ledger::{LedgerError, Run, ScheduleRow};
+use lethe_common::ledger::{DueCursor, LedgerError, Run, ScheduleRow};
 use lethe_common::schedule::Times;
 
 use crate::deletion::submit;
@@ -19,10 +20,14 @@ const LOOK: Duration = Duration::from_secs(1);
 /// The most schedules that are read together: each may name many ids.
 const PAGE: u32 = 50;
 
+/// The most pages of one look, so that schedules that cannot fire do not take all the time.
+const PAGES: usize = 10;
+
 /// Makes jobs of due schedules for ever.
 pub(crate) async fn run(state: &AppState) {
+    let mut firing = Firing::default();
     loop {
-        let wait = match look(state).await {
+        let wait = match look(state, &mut firing).await {
             Ok(wait) => wait,
             Err(error) => {
                 tracing::debug!(ledger.sqlstate = error.sqlstate(), error = %error, "could not read due schedules");
@@ -34,52 +39,106 @@ pub(crate) async fn run(state: &AppState) {
 }
 
 /// Makes jobs of due schedules. Returns how long to wait until the next look.
-async fn look(state: &AppState) -> Result<Duration, LedgerError> {
+async fn look(state: &AppState, firing: &mut Firing) -> Result<Duration, LedgerError> {
     Ok(match state.ledger().next_schedule().await? {
-        Some(0) if fire_due(state).await? > 0 => Duration::ZERO,
+        Some(0) if firing.fire_due(state).await? > 0 => Duration::ZERO,
         // A schedule that stays due could not be fired now.
         None | Some(0) => LOOK,
         Some(wait) => Duration::from_millis(wait).min(LOOK),
     })
 }
 
-/// Makes jobs of all due schedules, page by page. Returns how many times were taken.
-///
-/// Schedules that cannot fire stay due, and do not keep later ones from firing.
-///
-/// # Errors
-///
-/// The ledger cannot return the due schedules.
-pub async fn fire_due(state: &AppState) -> Result<usize, LedgerError> {
-    let (mut taken, mut after) = (0, None);
-    loop {
-        let page = state.ledger().due_schedules(after.as_ref(), PAGE).await?;
-        for due in page.due {
-            let name = &due.schedule.name;
-            match fire(state, &due).await {
-                Ok(Run::Gone) => {}
-                Ok(run) => {
-                    taken += 1;
-                    tracing::info!(schedule = name, outcome = run.as_str(), "a schedule was due");
+/// Looks for due schedules. Each look goes on where the last one stopped, and begins again after the last schedule.
+#[derive(Default)]
+pub struct Firing {
+    after: Option<DueCursor>,
+    /// The schedules that could not fire since the first page.
+    stuck: HashSet<String>,
+    /// Those that could not fire when all pages were read the last time.
+    were_stuck: HashSet<String>,
+}
+
+impl Firing {
+    /// Makes jobs of due schedules, page by page, at most 500 in a look. Returns how many times were taken.
+    ///
+    /// Schedules that cannot fire stay due, and do not keep later ones from firing. If a caller has too many unfinished
+    /// jobs, the look skips its other schedules.
+    ///
+    /// # Errors
+    ///
+    /// The ledger cannot return the due schedules.
+    pub async fn fire_due(&mut self, state: &AppState) -> Result<usize, LedgerError> {
+        let (mut taken, mut refused) = (0, HashSet::new());
+        for _ in 0..PAGES {
+            let page = state.ledger().due_schedules(self.after.as_ref(), PAGE).await?;
+            for (name, error) in &page.unreadable {
+                if self.is_news(name) {
+                    tracing::error!(schedule = name, error = %error, "a schedule cannot be read");
                 }
-                // The ledger did not answer, or too many jobs are unfinished. The schedule stays due.
-                Err(problem) => {
-                    tracing::warn!(
-                        schedule = name,
-                        problem = problem.kind.code(),
-                        "a due schedule could not make its job yet"
-                    );
-                    // No other schedule can make a job now either.
-                    if problem.kind == Kind::QueueFull {
-                        return Ok(taken);
+            }
+            for due in &page.due {
+                let principal = &due.schedule.principal;
+                if refused.contains(principal) {
+                    continue;
+                }
+                match fire(state, due).await {
+                    Ok(run) => taken += usize::from(self.fired(due, run)),
+                    Err(problem) => {
+                        self.not_fired(due, &problem);
+                        match problem.kind {
+                            // No other schedule can make a job now either. The next look begins with this page.
+                            Kind::QueueFull => return Ok(taken),
+                            // With too many ids, a job with fewer of them may still be made.
+                            Kind::TooManyJobs => {
+                                refused.insert(principal.clone());
+                            }
+                            _ => {}
+                        }
                     }
                 }
             }
+            self.after = page.next;
+            if self.after.is_none() {
+                self.begin_again();
+                break;
+            }
         }
-        after = page.next;
-        if after.is_none() {
-            return Ok(taken);
+        Ok(taken)
+    }
+
+    fn begin_again(&mut self) {
+        self.were_stuck = std::mem::take(&mut self.stuck);
+    }
+
+    /// Returns whether a due time was taken.
+    fn fired(&mut self, due: &ScheduleRow, run: Run) -> bool {
+        let name = &due.schedule.name;
+        self.forget(name);
+        if run == Run::Gone {
+            return false;
         }
+        tracing::info!(schedule = name, outcome = run.as_str(), "a schedule was due");
+        true
+    }
+
+    // The ledger did not answer, or too many jobs are unfinished. The schedule stays due.
+    fn not_fired(&mut self, due: &ScheduleRow, problem: &Problem) {
+        let (name, problem) = (&due.schedule.name, problem.kind.code());
+        if self.is_news(name) {
+            tracing::warn!(schedule = name, problem, "a due schedule could not make its job yet");
+        } else {
+            tracing::debug!(schedule = name, problem, "a due schedule still cannot make its job");
+        }
+    }
+
+    /// Notes that a schedule cannot fire. Returns whether this was not known.
+    fn is_news(&mut self, name: &str) -> bool {
+        self.stuck.insert(name.to_owned()) && !self.were_stuck.contains(name)
+    }
+
+    fn forget(&mut self, name: &str) {
+        self.stuck.remove(name);
+        self.were_stuck.remove(name);
     }
 }
 
@@ -125,4 +184,27 @@ async fn fire(state: &AppState, due: &ScheduleRow) -> Result<Run, Problem> {
 
 fn millis(time: Duration) -> i64 {
     i64::try_from(time.as_millis()).unwrap_or(i64::MAX / 4)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Firing;
+
+    #[test]
+    fn a_schedule_that_cannot_fire_is_news_once_until_it_fires() {
+        let mut firing = Firing::default();
+        assert!(firing.is_news("a"));
+        for _ in 0..3 {
+            assert!(!firing.is_news("a"));
+            firing.begin_again();
+        }
+        firing.forget("a");
+        assert!(firing.is_news("a"));
+        // It was deleted, or another process has fired it.
+        for _ in 0..2 {
+            firing.begin_again();
+        }
+        assert!(firing.stuck.is_empty() && firing.were_stuck.is_empty());
+        assert!(firing.is_news("a"));
+    }
 }

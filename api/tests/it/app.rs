@@ -213,7 +213,7 @@ impl Answer {
         assert_eq!(self.status.as_u16(), status, "{}", self.text);
         assert_eq!(self.headers[header::CONTENT_TYPE], "application/problem+json");
         assert_eq!(self.body["status"], status);
-        assert_eq!(self.body["type"], format!("urn:lethe:problem:{code}"), "{}", self.text);
+        assert_eq!(self.body["type"], format!("/problems#{code}"), "{}", self.text);
         assert!(self.body["title"].is_string(), "{}", self.text);
         assert_eq!(
             self.body["request_id"],

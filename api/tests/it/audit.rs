@@ -29,7 +29,7 @@ enum Leaves {
 
 use Leaves::{AJob, An, Nothing};
 
-/// Every operation of the OpenAPI document, and its trace.
+/// Every operation of the `OpenAPI` document, and its trace.
 const ALL: &[(&str, Leaves)] = &[
     ("get /", Nothing),
     ("post /_delete_by_query/{task_id}/_rethrottle", An("job.throttle")),

@@ -1,7 +1,7 @@
 //! The limits of what one caller may take: bytes of bodies in memory, unfinished jobs, and their ids.
 
 use std::io;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::body::Body;
 use axum::http::header;
@@ -12,7 +12,7 @@ use tokio::sync::oneshot;
 use crate::accepting::claim;
 use crate::app::{Answer, App, MAIN, request};
 
-/// A budget of 1 MiB, half of which one caller gets.
+/// A budget of 1 MiB. One caller gets half of it.
 const MIB: &str = "api.max_body_bytes_in_flight = \"1MiB\"\napi.max_body = \"400KiB\"\napi.max_ids_per_request = 100\n";
 
 /// A body that takes more than half of the part of one caller.
@@ -51,11 +51,22 @@ const JSON: &str = "application/json";
 const NDJSON: &str = "application/x-ndjson";
 
 /// Returns the number of requests that were refused for this reason.
-async fn refused(app: &App, reason: &str) -> u64 {
+pub(crate) async fn refused(app: &App, reason: &str) -> u64 {
+    let series = format!("lethe_http_requests_refused_total{{reason=\"{reason}\"}}");
+    metric(app, &series).await.parse().expect("a number")
+}
+
+/// Asserts that no request holds bytes of a body.
+async fn holds_no_bytes(app: &App) {
+    assert_eq!(metric(app, "lethe_http_body_bytes").await, "0");
+}
+
+async fn metric(app: &App, series: &str) -> String {
     let text = app.get("scraper", "/metrics").await.text;
-    let series = format!("lethe_http_requests_refused_total{{reason=\"{reason}\"}} ");
-    let line = text.lines().find_map(|line| line.strip_prefix(&series));
-    line.expect("it is there from the start").parse().expect("a number")
+    let mut values = text
+        .lines()
+        .filter_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
+    values.next().expect("it is there from the start").to_owned()
 }
 
 #[tokio::test]
@@ -93,6 +104,18 @@ async fn a_caller_has_no_more_bytes_in_memory_than_are_left_for_others() {
             .await
             .refused(422, "invalid", "");
     }
+    holds_no_bytes(&app).await;
+}
+
+#[tokio::test]
+async fn a_body_that_never_has_room_is_too_large() {
+    let app = App::with(&format!("{MIB}{MAIN}")).await;
+    // Few bytes, and many values: together more than the part of one caller.
+    let many = format!("{{\"select\": {{\"ids\": [{}0]}}}}", "0,".repeat(10_000));
+    let answer = post(&app, "eraser", JSON, many).await;
+    answer.refused(413, "too-large", "a part of `api.max_body_bytes_in_flight`");
+    assert!(!answer.headers.contains_key("retry-after"));
+    holds_no_bytes(&app).await;
 }
 
 #[tokio::test]
@@ -116,11 +139,13 @@ async fn a_body_waits_a_moment_for_the_bytes_of_others() {
         post(&app, "eraser", JSON, Body::from_stream(whole)).await.job()
     };
     tokio::join!(first, second);
+    holds_no_bytes(&app).await;
 }
 
 /// Returns lines of different ids with 100 characters each.
 fn lines(count: usize) -> String {
-    (0..count).map(|n| format!("{n:0>100}\n")).collect()
+    let lines: Vec<String> = (0..count).map(|n| format!("{n:0>100}\n")).collect();
+    lines.concat()
 }
 
 #[tokio::test]
@@ -132,6 +157,7 @@ async fn uploads_that_fill_the_budget_together_both_end() {
         assert_eq!(answer.body["selected"], count);
     };
     tokio::join!(upload(5_000), upload(6_000));
+    holds_no_bytes(&app).await;
 }
 
 #[tokio::test]
@@ -165,13 +191,14 @@ async fn an_upload_without_room_is_refused_and_leaves_nothing() {
         () = meanwhile => {}
     }
     post(&app, "eraser", NDJSON, lines(1)).await.job();
+    holds_no_bytes(&app).await;
 }
 
 #[tokio::test]
 async fn long_ids_are_written_in_smaller_batches() {
     let app = App::with(MAIN).await;
-    let long: String = (0..3_000).map(|n| format!("{n:0>1000}\n")).collect();
-    let answer = post(&app, "eraser", NDJSON, long).await;
+    let long: Vec<String> = (0..3_000).map(|n| format!("{n:0>1000}\n")).collect();
+    let answer = post(&app, "eraser", NDJSON, long.concat()).await;
     answer.job();
     assert_eq!(answer.body["selected"], 3_000);
     assert_eq!(
@@ -239,6 +266,55 @@ async fn a_caller_with_too_many_unfinished_jobs_waits_and_another_one_does_not()
 }
 
 #[tokio::test]
+async fn a_repeated_request_is_answered_whatever_the_limits() {
+    for limit in [
+        "api.max_unfinished_jobs_per_caller = 3",
+        "api.max_queue = 3\napi.max_unfinished_jobs_per_caller = 0",
+    ] {
+        let app = App::with(&format!(
+            "{limit}\n[compat]\nwait = \"0s\"\non_timeout = \"503\"\n{MAIN}"
+        ))
+        .await;
+        let body = json!({"select": {"ids": ["a"]}});
+        let agnos = async |id: &str| {
+            let request = request("eraser", "DELETE", &format!("/memories/{id}")).body(Body::empty());
+            app.send(request.expect("a request")).await
+        };
+        let first = app
+            .create_with("eraser", &body, &[("idempotency-key", "k")])
+            .await
+            .job();
+        let second = app.upload("", &[("idempotency-key", "u")], "b\n").await.job();
+        let third = agnos("c").await;
+        assert_eq!(third.status, 503, "{}", third.text);
+        // The count of all jobs is cached for a second.
+        let start = Instant::now();
+        while app.create("eraser", &body).await.status == 202 {
+            assert!(start.elapsed().as_secs() < 30, "{limit} is no limit");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        let again = app.create_with("eraser", &body, &[("idempotency-key", "k")]).await;
+        assert_eq!(again.job(), first);
+        let again = app.upload("", &[("idempotency-key", "u")], "b\n").await;
+        assert_eq!(again.job(), second);
+        // It joins the job that has not ended.
+        let again = agnos("c").await;
+        assert_eq!(again.status, 503, "{}", again.text);
+        assert_eq!(again.headers["lethe-job"], third.headers["lethe-job"]);
+        let others = [
+            app.create_with("eraser", &body, &[("idempotency-key", "other")]).await,
+            app.upload("", &[("idempotency-key", "other")], "b\n").await,
+            app.upload("", &[("idempotency-key", "u")], "other\n").await,
+            agnos("other").await,
+        ];
+        for other in others {
+            assert!([429, 503].contains(&other.status.as_u16()), "{}", other.text);
+            assert!(!other.headers.contains_key("lethe-job"), "{}", other.text);
+        }
+    }
+}
+
+#[tokio::test]
 async fn the_ids_of_unfinished_jobs_are_bounded_for_each_caller() {
     let limits = "api.max_ids_per_request = 10\napi.max_ids_per_job = 10\napi.max_unfinished_ids_per_caller = 10\n";
     let app = App::with(&format!("worker.batch = 1\n{limits}{MAIN}")).await;
@@ -266,9 +342,11 @@ async fn the_ids_of_unfinished_jobs_are_bounded_for_each_caller() {
     again(&app, NDJSON, "a\nb\nc\nd\n").await;
 }
 
-/// Sends the same request until it is accepted. The counts of a caller are cached for a second.
+/// Sends the same request until it is accepted. A count of a caller's jobs may refuse some more.
 async fn again(app: &App, kind: &str, body: &str) {
+    let start = Instant::now();
     loop {
+        assert!(start.elapsed().as_secs() < 30, "it stays refused");
         let answer = post(app, "eraser", kind, body.to_owned()).await;
         if answer.status == 202 {
             return;

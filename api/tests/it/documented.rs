@@ -1,4 +1,4 @@
-//! The OpenAPI document and the routes agree.
+//! The `OpenAPI` document and the routes agree.
 
 use std::collections::BTreeSet;
 
@@ -9,13 +9,13 @@ use crate::app::{App, MAIN, request};
 
 const METHODS: [&str; 6] = ["get", "post", "put", "patch", "delete", "options"];
 
-async fn document(app: &App) -> Value {
+pub(crate) async fn document(app: &App) -> Value {
     let answer = app.get("", "/openapi.json").await;
     assert_eq!(answer.headers["content-type"], "application/json");
     answer.body
 }
 
-fn operations(document: &Value) -> BTreeSet<(String, String)> {
+pub(crate) fn operations(document: &Value) -> BTreeSet<(String, String)> {
     let paths = document["paths"].as_object().expect("paths");
     let methods = |(path, item): (&String, &Value)| {
         let methods = item.as_object().expect("an item").keys().cloned().collect::<Vec<_>>();
@@ -94,7 +94,7 @@ async fn the_document_lists_these_operations() {
 }
 
 /// Returns whether a path belongs to another system, whose errors have another shape.
-fn is_compatible(path: &str) -> bool {
+pub(crate) fn is_compatible(path: &str) -> bool {
     !path.starts_with("/v1/") && !["/livez", "/readyz", "/metrics", "/openapi.json"].contains(&path)
         || ["/v1/memories", "/v1/batch", "/v1/event", "/v1/ping"]
             .iter()

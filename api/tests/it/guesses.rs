@@ -109,6 +109,28 @@ async fn a_caller_that_leaves_before_its_answer_has_guessed_nothing() {
 }
 
 #[tokio::test]
+async fn a_caller_that_leaves_before_its_answer_has_guessed_with_a_wrong_key() {
+    let app = App::with(&few("")).await;
+    let guesser = "10.0.0.1:1";
+    // The guesses that fail count, though nobody hears of that. A good key that is not known yet shows how many there are.
+    for n in 0..100 {
+        let left = from(&app, guesser, "", &format!("guess-{n}")).now_or_never();
+        assert!(left.is_none_or(|answer| answer.status == 429), "{n}");
+        let good = record(&format!("good-{n}"));
+        app.ledger
+            .add_key(&good, &crate::app::tester())
+            .await
+            .expect("the ledger answers");
+        let answer = from(&app, guesser, "", &good.name).await;
+        if answer.status == 429 {
+            return;
+        }
+        assert_eq!(answer.status, 200, "{}", answer.text);
+    }
+    panic!("the caller may guess without limit");
+}
+
+#[tokio::test]
 async fn behind_a_proxy_each_caller_has_its_own_count() {
     let app = App::with(&few("api.trusted_proxies = 1")).await;
     for _ in 0..3 {

@@ -11,7 +11,6 @@ use lethe_common::clock::Clock;
 use lethe_common::ledger::{Ledger, LedgerOptions};
 use lethe_common::metrics::Metrics;
 use serde_json::json;
-use tokio::net::TcpListener;
 
 use crate::app::{App, MAIN, request};
 
@@ -67,32 +66,49 @@ async fn a_body_that_is_announced_where_none_belongs_is_not_waited_for() {
 }
 
 #[tokio::test]
-async fn a_ledger_that_never_answers_is_not_waited_for() {
-    let mut app = App::with(&format!("api.request_timeout = \"200ms\"\n{MAIN}")).await;
-    // It accepts connections, and says nothing.
-    let silent = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-    let url = format!("postgres://lethe@{}/lethe", silent.local_addr().expect("an address"));
+async fn a_process_that_waits_for_the_migrations_serves_no_data() {
+    let mut app = App::new().await;
+    let directory = tempfile::tempdir().expect("a directory");
+    let file = directory.path().join("ledger.sqlite");
     let ledger = Ledger::open(LedgerOptions {
-        url: url.into(),
+        url: format!("sqlite://{}?mode=rwc", file.display()).into(),
         ..LedgerOptions::from(&*app.config)
     });
+    let ledger = ledger.expect("a URL of SQLite");
     app.router = router(AppState::new(
         Arc::clone(&app.config),
-        ledger.expect("a URL of PostgreSQL"),
+        ledger.clone(),
         app.doorbell.clone(),
         Metrics::install(&app.config),
         Clock::system(),
     ));
-    for answer in [
+    let answers = [
         app.post("root", "/v1/schedules/x/preview").await,
         app.upload("", &[], "\"a\"\n").await,
         app.create("eraser", &json!({"select": {"ids": ["a"]}})).await,
         app.get("reader", "/v1/jobs/00000000-0000-7000-8000-000000000000/events")
             .await,
         app.get("reader", "/v1/jobs").await,
-    ] {
-        answer.refused(503, "slow", "again");
+        // A key of the ledger cannot be looked up.
+        app.get("lethe_unknown", "/v1/jobs").await,
+    ];
+    for answer in answers {
+        answer.refused(503, "ledger-unavailable", "migrations");
+        assert_eq!(answer.headers["retry-after"], "1");
     }
+    let compatible = app
+        .send_json("lethe_unknown", "DELETE", "/memories", &json!({"memory_ids": ["a"]}))
+        .await;
+    assert_eq!(compatible.status, 503, "{}", compatible.text);
+    let ready = app.get("reader", "/readyz").await;
+    assert_eq!((ready.status.as_u16(), &ready.body["ready"]), (503, &json!(false)));
+    assert_eq!(ready.body["dependencies"][0]["state"], "down", "{}", ready.text);
+    for path in ["/livez", "/openapi.json", "/problems", "/docs/"] {
+        assert_eq!(app.get("", path).await.status, 200, "{path}");
+    }
+
+    ledger.migrate().await.expect("a new file");
+    assert_eq!(app.get("reader", "/v1/jobs").await.status, 200);
 }
 
 #[tokio::test]
@@ -128,6 +144,11 @@ async fn without_the_ledger_everything_says_so() {
     for answer in &answers {
         answer.refused(503, "ledger-unavailable", "");
         assert_eq!(answer.headers["retry-after"], "1");
+    }
+    // A request that only reads makes no job.
+    for (n, answer) in answers.iter().enumerate() {
+        let reads = [3, 4].contains(&n);
+        assert_eq!(!answer.text.contains("idempotency key"), reads, "{}", answer.text);
     }
     let ready = app.get("", "/readyz").await;
     assert_eq!((ready.status.as_u16(), ready.body), (503, json!({"ready": false})));

@@ -9,6 +9,7 @@ mod browsers;
 mod callers;
 mod compat;
 mod documented;
+mod examples;
 mod guesses;
 mod idempotent;
 mod keys;

@@ -16,7 +16,7 @@ async fn a_job_is_cancelled_once_and_tried_again() {
     let (cancel, retry) = (format!("/v1/jobs/{id}/cancel"), format!("/v1/jobs/{id}/retry"));
     app.post("operator", &retry)
         .await
-        .refused(409, "job-not-ended", "it is queued");
+        .refused(409, "job-not-ended", "the job is queued");
     let mut rings = app.doorbell.subscribe();
     let answer = app.post("operator", &cancel).await;
     assert_eq!(
@@ -32,7 +32,7 @@ async fn a_job_is_cancelled_once_and_tried_again() {
     assert!(claim(&app).await.is_empty());
     app.post("operator", &cancel)
         .await
-        .refused(409, "job-ended", "it is cancelled");
+        .refused(409, "job-ended", "the job is cancelled");
     let answer = app.post("operator", &retry).await;
     assert_eq!(
         (answer.status.as_u16(), &answer.body["state"]),
@@ -265,7 +265,7 @@ async fn the_pace_of_a_job_is_changed_until_it_has_ended() {
     app.post("operator", &format!("{path}/cancel")).await;
     app.send_json("operator", "PATCH", &path, &json!({"per_second": 1}))
         .await
-        .refused(409, "job-ended", "it is cancelled");
+        .refused(409, "job-ended", "the job is cancelled");
     let nowhere = format!("/v1/jobs/{}", Uuid::now_v7());
     app.send_json("operator", "PATCH", &nowhere, &json!({"per_second": 1}))
         .await

@@ -22,7 +22,7 @@ async fn bad_fields_are_named() {
     };
     let long = format!("{SECRET}{}", "x".repeat(10));
     let invalid = [
-        (json!({}), "`select`: give this"),
+        (json!({}), "`select`: write this field"),
         (json!({"select": {}}), "`select`: give `ids`, `subject` or `query`"),
         (json!({"select": null}), "`select`: write an object"),
         (json!([SECRET]), "`the body`: write an object"),
@@ -95,12 +95,9 @@ async fn bad_fields_are_named() {
             json!({"select": {"subject": {"user_id": SECRET, "aliases": [""]}}}),
             "`select.subject.aliases[0]`: write something",
         ),
-        (
-            with("expect", json!(SECRET)),
-            "`expect`: write the 32 hexadecimal digits",
-        ),
+        (with("expect", json!(SECRET)), "`expect`: write the digest of a dry run"),
         (with("kind", json!("")), "`kind`"),
-        (with("colour", json!(SECRET)), "`colour`: no such field here"),
+        (with("colour", json!(SECRET)), "`colour`: unknown field"),
         (with("owner", json!("")), "`owner`"),
         (with("owner", json!(null)), "`owner`: write a string"),
         (
@@ -337,12 +334,12 @@ async fn a_condition_that_no_mapping_holds_is_refused_and_the_mapping_named() {
     for (body, says) in [
         (
             by_ids("rows", "free", "owner"),
-            "`owner`: table `free` of target `rows` cannot be searched by this: map `columns.user`",
+            "`owner`: table `free` of target `rows` does not map this field: map `columns.user`",
         ),
         (by_ids("rows", "owned", "workspace"), "map `columns.workspace`"),
         (
             by_ids("rows", "owned", "kind"),
-            "`kind`: table `owned` of target `rows` cannot be searched by this: map `columns.kind`",
+            "`kind`: table `owned` of target `rows` does not map this field: map `columns.kind`",
         ),
         (by_ids("points", "memories", "owner"), "map `collection.payload.user`"),
         (

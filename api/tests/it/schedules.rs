@@ -1,11 +1,12 @@
 //! Schedules: writes and refusals, rights, and the jobs that they make.
 
 mod firing;
+mod stuck;
 mod writing;
 
 use axum::body::Body;
 use jiff::tz::TimeZone;
-use lethe_api::fire_due;
+use lethe_api::Firing;
 use lethe_common::clock::Clock;
 use lethe_common::ledger::{Lease, ScheduleRow};
 use serde_json::{Value, json};
@@ -68,7 +69,10 @@ async fn miss(app: &App) {
 }
 
 async fn fired(app: &App) -> usize {
-    fire_due(&app.state).await.expect("the ledger answers")
+    Firing::default()
+        .fire_due(&app.state)
+        .await
+        .expect("the ledger answers")
 }
 
 async fn claimed(app: &App) -> Lease {

@@ -181,7 +181,7 @@ async fn workspaces_come_from_the_token() {
     app.create(&signed(&claims(&json!({"org": "w"}))), &asked).await.job();
     assert_eq!(claim(&app).await[0].job.workspace.as_deref(), Some("w"));
     let none = signed(&claims(&json!({})));
-    app.create(&none, &asked).await.refused(403, "forbidden", "workspaces");
+    app.create(&none, &asked).await.refused(403, "forbidden", "workspace");
     let elsewhere = json!({"select": {"ids": ["a"]}, "workspace": "v"});
     app.create(&signed(&claims(&json!({"org": ["w"]}))), &elsewhere)
         .await

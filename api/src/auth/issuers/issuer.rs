@@ -105,6 +105,11 @@ impl Issuer {
         }
         validation.set_required_spec_claims(&required);
         let claims = decode::<Claims>(presented, &key, &validation).map_err(|error| reason(&error))?;
+        let names_audience = claims.claims.get("aud").is_some_and(|audience| !audience.is_null());
+        if jwt.audience.is_none() && names_audience {
+            // The library ignores an `aud` that it cannot read, such as a list with a number in it.
+            return Err(AuthFailure::TokenAudience.into());
+        }
         lifetime::check(&claims.claims, now, jwt.leeway, jwt.max_age)?;
         Ok(claims.claims)
     }

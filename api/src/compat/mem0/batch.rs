@@ -86,7 +86,7 @@ pub(crate) async fn delete_batch(
         words: &[("select.ids", "memories")],
     };
     let place = place(&state);
-    match asked.erase(place, What::Sent(ids, held)).await? {
+    match asked.erase(place, What::Ids(ids, Some(held))).await? {
         Erasure::Done(done) => {
             let message = format!(
                 "Successfully deleted {} memories",

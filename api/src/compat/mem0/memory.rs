@@ -57,7 +57,7 @@ pub(crate) async fn delete_memory(
         section: Some("mem0"),
         words: &[("select.ids[0]", "memory_id")],
     };
-    let what = What::Ids(vec![id.to_string()]);
+    let what = What::Ids(vec![id.to_string()], None);
     match asked.erase(place(&state), what).await? {
         Erasure::Done(done) if erased(&done.job) == 0 => {
             Err(Problem::new(Kind::NotFound, "Memory not found!").about(done.job.id))

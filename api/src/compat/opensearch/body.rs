@@ -1,5 +1,8 @@
 //! The body of a deletion by query.
 
+#[cfg(test)]
+mod fuzz;
+
 use serde_json::{Map, Value};
 
 use super::dsl::refused;

@@ -5,6 +5,7 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
 use lethe_common::config::{Bounds, Scope};
+use lethe_common::ledger::probe_of;
 
 use super::answer::{Deleted, Errors};
 use super::bodiless::NoBody;
@@ -57,7 +58,7 @@ pub(crate) async fn delete_memory(
         section: None,
         words: &[("select.ids[0]", "id"), ("workspace", "memory_container_id")],
     };
-    let what = What::Ids(vec![id.clone()]);
+    let what = What::Ids(vec![id.clone()], None);
     match asked.erase(place, what).await? {
         Erasure::Done(Done { job, .. }) if erased(&job) == 0 => {
             let everybodys = MemoryScope {
@@ -104,6 +105,7 @@ pub(super) fn owner(principal: &Principal) -> Result<Option<String>, Problem> {
 /// container.
 // The API never queries a store. A dry run by a principal without an owner searches instead.
 async fn strangers(asked: Asked<'_>, place: MemoryScope, id: String) -> Result<bool, Problem> {
-    let probe = Principal::new("lethe:probe", [Scope::MemoriesDeleteAny], Bounds::default());
-    asked.finds(&probe, place, What::Ids(vec![id])).await
+    let name = probe_of(&asked.principal.name);
+    let probe = Principal::new(&name, [Scope::MemoriesDeleteAny], Bounds::default());
+    asked.finds(&probe, place, What::Ids(vec![id], None)).await
 }

@@ -6,6 +6,8 @@
 
 mod boolean;
 mod compared;
+#[cfg(test)]
+mod fuzz;
 mod keyword;
 mod moment;
 mod nested;

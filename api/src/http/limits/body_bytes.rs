@@ -6,6 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use lethe_common::ledger::InMemory;
 use lethe_common::metrics::{self, RefusedFor};
 use tokio::sync::Notify;
 use tokio::time::timeout;
@@ -66,12 +67,20 @@ impl Held {
     /// Takes `n` more bytes. Without room, a request that holds no bytes waits for a short time.
     ///
     /// # Errors
-    /// 429 if there is no room.
+    /// 429 if there is no room. 413 if there is none even while no other request holds bytes.
     ///
     /// # Cancel safety
     /// A dropped future has taken no bytes.
     pub(crate) async fn take(&mut self, n: usize) -> Result<(), Problem> {
         let Err(full) = self.add(n) else { return Ok(()) };
+        let most = self.share.most();
+        if self.bytes().saturating_add(n) > most {
+            let detail = format!(
+                "a request may take {most} bytes of memory, a part of `api.max_body_bytes_in_flight`, and each value of \
+                 JSON takes some beside its text: split it into several requests"
+            );
+            return Err(Problem::new(Kind::TooLarge, detail));
+        }
         if self.bytes() == 0 && timeout(self.patience, self.room_for(n)).await.is_ok() {
             return Ok(());
         }
@@ -119,6 +128,12 @@ impl Held {
     }
 }
 
+impl InMemory for Held {
+    fn bytes(&self) -> usize {
+        self.share.slots()
+    }
+}
+
 impl Drop for Held {
     fn drop(&mut self) {
         self.clear();
@@ -142,10 +157,13 @@ mod tests {
         let budget = BodyBytes::new(100, SHORT);
         let mut first = budget.of("a".into());
         first.take(50).await.unwrap();
-        let refused = first.take(1).await.unwrap_err();
-        assert_eq!(refused.kind, Kind::TooManyBytes);
         let mut again = budget.of("a".into());
-        assert!(again.take(1).await.is_err(), "all requests of a caller share its part");
+        let refused = again.take(1).await.unwrap_err();
+        assert_eq!(
+            refused.kind,
+            Kind::TooManyBytes,
+            "all requests of a caller share its part"
+        );
         let mut other = budget.of("b".into());
         other.take(25).await.unwrap();
         first.clear();
@@ -170,13 +188,25 @@ mod tests {
     async fn two_that_hold_bytes_do_not_wait_for_each_other() {
         let budget = BodyBytes::new(100, LONG);
         let [mut first, mut second] = ["a", "b"].map(|caller| budget.of(caller.into()));
-        first.take(50).await.unwrap();
-        second.take(25).await.unwrap();
+        first.take(30).await.unwrap();
+        second.take(30).await.unwrap();
         for held in [&mut first, &mut second] {
-            let at_once = held.take(40).now_or_never().expect("it does not wait");
+            let at_once = held.take(20).now_or_never().expect("it does not wait");
             assert_eq!(at_once.unwrap_err().kind, Kind::TooManyBytes);
         }
-        assert_eq!((first.bytes(), second.bytes()), (50, 25), "a refusal takes nothing");
+        assert_eq!((first.bytes(), second.bytes()), (30, 30), "a refusal takes nothing");
+    }
+
+    #[tokio::test]
+    async fn a_request_that_never_has_room_is_told_so_at_once() {
+        let budget = BodyBytes::new(100, LONG);
+        let mut held = budget.of("a".into());
+        for (taken, more) in [(0, 51), (50, 1)] {
+            held.take(taken).await.unwrap();
+            let at_once = held.take(more).now_or_never().expect("it does not wait");
+            assert_eq!(at_once.unwrap_err().kind, Kind::TooLarge, "{more}");
+        }
+        assert_eq!(held.bytes(), 50);
     }
 
     #[tokio::test]

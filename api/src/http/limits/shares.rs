@@ -100,6 +100,14 @@ impl<K: Eq + Hash> Share<K> {
         self.slots
     }
 
+    /// Returns the most slots that its holder gets while nobody else has any.
+    pub(crate) fn most(&self) -> usize {
+        match self.holder {
+            Some(_) => self.shares.all.div_ceil(2),
+            None => self.shares.all,
+        }
+    }
+
     /// Gives all slots back.
     pub(crate) fn clear(&mut self) {
         let slots = std::mem::take(&mut self.slots);
@@ -180,6 +188,19 @@ mod tests {
     fn who_may_have_all_gets_all() {
         let shares = Shares::new(4);
         assert_eq!(all_of(&shares, None).len(), 4);
+    }
+
+    #[test]
+    fn the_most_that_a_holder_gets_is_what_it_gets_alone() {
+        for all in 1..=9 {
+            for holder in [Some(1), None] {
+                let shares = Shares::new(all);
+                let most = shares.none(holder).most();
+                let held = all_of(&shares, holder);
+                assert_eq!(held.len(), most, "{holder:?} of {all}");
+                assert!(shares.none(holder).add(1).is_err());
+            }
+        }
     }
 
     #[test]

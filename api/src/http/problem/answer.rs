@@ -8,6 +8,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::kind::Kind;
+use super::page;
 use super::value::Problem;
 use crate::http::headers;
 
@@ -15,8 +16,8 @@ use crate::http::headers;
 #[derive(Serialize, ToSchema)]
 #[schema(as = Problem)]
 pub(crate) struct ProblemBody {
-    /// The type of the problem: `urn:lethe:problem:` and a word of a closed list.
-    #[schema(example = "urn:lethe:problem:invalid")]
+    /// The type of the problem: a section of this API's page `/problems`, by a word of a closed list.
+    #[schema(example = "/problems#invalid")]
     r#type: String,
     /// The title of the problem.
     title: &'static str,
@@ -44,7 +45,7 @@ impl Problem {
     /// Returns the body, for a request called `request_id`.
     pub(crate) fn body(&self, status: StatusCode, request_id: &str) -> Response {
         let body = ProblemBody {
-            r#type: format!("urn:lethe:problem:{}", self.kind.code()),
+            r#type: format!("{}#{}", page::PATH, self.kind.code()),
             title: self.kind.title(),
             status: status.as_u16(),
             detail: self.detail.clone(),

@@ -1,12 +1,11 @@
 //! The closed list of problems, with their titles and statuses.
 
 use axum::http::StatusCode;
-use strum::IntoStaticStr;
+use strum::{IntoStaticStr, VariantArray};
 
 /// The kind of a problem.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, IntoStaticStr)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, IntoStaticStr, VariantArray)]
 #[strum(serialize_all = "kebab-case")]
-#[cfg_attr(test, derive(strum::VariantArray))]
 pub(crate) enum Kind {
     Malformed,
     BadQuery,
@@ -22,6 +21,7 @@ pub(crate) enum Kind {
     SelectionTooLarge,
     KeyInFlight,
     NameTaken,
+    SecretsOverlap,
     StillServed,
     Forgotten,
     TooLarge,
@@ -65,6 +65,7 @@ impl Kind {
             Self::SelectionTooLarge => (S::CONFLICT, "More than the limit is selected"),
             Self::KeyInFlight => (S::CONFLICT, "A request with this idempotency key is in flight"),
             Self::NameTaken => (S::CONFLICT, "The name is taken"),
+            Self::SecretsOverlap => (S::CONFLICT, "The key has another number of secrets"),
             Self::StillServed => (S::CONFLICT, "A worker has this mapping"),
             Self::Forgotten => (S::GONE, "The data of this request is deleted"),
             Self::TooLarge => (S::PAYLOAD_TOO_LARGE, "The body is too large"),
@@ -148,7 +149,7 @@ impl Kind {
             Self::MethodNotAllowed => "use a method that the header `allow` names",
             Self::Timeout => "send the request faster",
             Self::LedgerUnavailable => {
-                "the request was probably not accepted: send it again, with the same idempotency key"
+                "the request was probably not accepted: send it again, with the same idempotency key if it makes a job"
             }
             Self::IssuerUnavailable => "nothing was touched: send the request again later, or with an API key",
             Self::Slow => "send the request again, with the same idempotency key if it makes a job",

@@ -114,10 +114,17 @@ impl Problem {
     }
 }
 
+/// The detail of a contended step. The ledger answers, so the detail of its kind would be wrong.
+const CONTENDED: &str =
+    "other requests changed the same job at each try, and nothing was accepted: send the request again";
+
 impl From<LedgerError> for Problem {
     fn from(error: LedgerError) -> Self {
         let sqlstate = error.sqlstate();
-        if error.is_transient() {
+        if matches!(error, LedgerError::Contended) {
+            tracing::warn!(error = %error, "a request was given up: it may be sent again");
+            Self::new(Kind::LedgerUnavailable, CONTENDED)
+        } else if error.is_transient() {
             tracing::warn!(error = %error, sqlstate, "the ledger did not answer");
             Self::usual(Kind::LedgerUnavailable)
         } else {

@@ -34,6 +34,16 @@ impl Problem {
         self
     }
 
+    /// Returns the problem of a request that only reads. It makes no job, so its advice names no idempotency key.
+    pub(crate) fn of_reading(self) -> Self {
+        match self.kind {
+            Kind::LedgerUnavailable | Kind::Slow if self.detail == self.kind.usual_detail() => {
+                self.says("send the request again".to_owned())
+            }
+            _ => self,
+        }
+    }
+
     /// Returns the text for a body that has one text only.
     pub(crate) fn text(&self, request_id: &str) -> String {
         match self.kind {

@@ -4,7 +4,7 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::Response;
-use lethe_common::ledger::{Accepted, JobView, NewJob};
+use lethe_common::ledger::JobView;
 
 use super::not_accepted::{NotAccepted, untouched};
 use super::upload;
@@ -12,7 +12,7 @@ use crate::auth::Principal;
 use crate::deletion::accepted::just_accepted;
 use crate::deletion::new_job::{self, ROUTE, WORDS};
 use crate::deletion::request::{CreateJob, UploadParams};
-use crate::deletion::submit::{Columns, settle, submit_sent};
+use crate::deletion::submit::{Columns, earlier, submit};
 use crate::http::body::Incoming;
 use crate::http::headers;
 use crate::http::idempotency;
@@ -70,7 +70,7 @@ pub(crate) async fn create(
     let accepted = async {
         principal.require_erasing()?;
         match media? {
-            MediaType::Json => from_json(&state, &principal, &headers, &uri, &mut incoming).await,
+            MediaType::Json => Box::pin(from_json(&state, &principal, &headers, &uri, &mut incoming)).await,
             MediaType::Ndjson => Box::pin(upload::receive(&state, &principal, &headers, &uri, &mut incoming)).await,
         }
     };
@@ -104,7 +104,8 @@ async fn from_json(
     let bytes = incoming.whole(headers, &places, api).await?;
     let Object(asked): Object<CreateJob> = json::read(&bytes)?;
     let held = bytes.parsed();
-    within(api.request_timeout, accept(state, principal, headers, key, asked, held)).await
+    let accepted = Box::pin(accept(state, principal, headers, key, asked, held));
+    within(api.request_timeout, accepted).await
 }
 
 async fn accept(
@@ -134,16 +135,10 @@ async fn accept(
     )?;
     job.idempotency = fingerprint;
     if let Err(problem) = options.check_start(state.clock().now()) {
-        let accepted = known(state, &job).await?.ok_or(problem)?;
+        // The same request may have been accepted before its start was in the past.
         let view = just_accepted(&job, state.clock().now());
-        return Ok(settle(state, accepted, view).await?.job);
+        return Ok(earlier(state, &job, view, problem).await?.job);
     }
-    Ok(submit_sent(state, job, Some(held), Columns::Known(WORDS)).await?.job)
-}
-
-/// Returns the job of the same request, if it was accepted before its start was in the past.
-async fn known(state: &AppState, job: &NewJob) -> Result<Option<Accepted>, Problem> {
-    let Some(key) = &job.idempotency else { return Ok(None) };
-    let accepted = state.ledger().replayed(job, key).await?;
-    Ok(Some(accepted).filter(|accepted| matches!(accepted, Accepted::Replay(_))))
+    let columns = Columns::Known(WORDS);
+    Ok(submit(state, &principal.name, job, Some(held), columns).await?.job)
 }

@@ -54,5 +54,5 @@ async fn accept(state: &AppState, principal: &Principal, name: &str) -> Result<J
     asked.dry_run = true;
     let now = state.clock().now();
     let job = schedules::job(state, &row, principal, asked, now)?;
-    Ok(submit(state, job, Columns::Unasked).await?.job)
+    Ok(submit(state, &principal.name, job, None, Columns::Unasked).await?.job)
 }

@@ -1,6 +1,6 @@
 //! Giving a key another secret: both secrets work for the overlap, with the same rights.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
 use lethe_common::clock::Clock;
@@ -17,8 +17,8 @@ async fn rotate(app: &App, who: &str, body: &Value) -> Answer {
 }
 
 /// Gives the key another secret, and returns it.
-async fn rotated(app: &App, overlap: &str) -> String {
-    let answer = rotate(app, "root", &json!({"overlap": overlap})).await;
+async fn rotated(app: &App, asked: &Value) -> String {
+    let answer = rotate(app, "root", asked).await;
     assert_eq!(answer.status, 200, "{}", answer.text);
     answer.body["key"].as_str().expect("a key").to_owned()
 }
@@ -103,20 +103,22 @@ async fn both_secrets_of_a_rotated_key_have_its_rights() {
 }
 
 #[tokio::test]
-async fn an_older_secret_stops_after_the_overlap_and_a_third_one_ends_it() {
+async fn an_older_secret_stops_after_the_overlap_or_when_a_rotation_says_so() {
     let app = App::new().await;
     let first = nightly(&app).await;
-    let second = rotated(&app, "30d").await;
+    let second = rotated(&app, &json!({"overlap": "30d"})).await;
     assert_eq!(statuses(&app, [&first, &second]).await, [200, 200]);
-    let third = rotated(&app, "1h").await;
+    let third = rotated(&app, &json!({"overlap": "1h", "ends": "older"})).await;
     assert_eq!(statuses(&app, [&first, &second, &third]).await, [401, 200, 200]);
-    let fourth = rotated(&app, "0").await;
+    let fourth = rotated(&app, &json!({"overlap": "0"})).await;
     assert_eq!(statuses(&app, [&second, &third, &fourth]).await, [401, 401, 200]);
     assert_eq!(listed(&app).await, Value::Null);
 
-    let fifth = rotated(&app, "300ms").await;
+    let fifth = rotated(&app, &json!({"overlap": "300ms"})).await;
     // The cache keeps no secret for longer than it is valid.
+    let start = Instant::now();
     while statuses(&app, [&fourth]).await != [401] {
+        assert!(start.elapsed().as_secs() < 30, "it still works");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     app.get(&fourth, "/v1/jobs")
@@ -124,6 +126,38 @@ async fn an_older_secret_stops_after_the_overlap_and_a_third_one_ends_it() {
         .refused(401, "unauthorized", "has expired");
     assert_eq!(statuses(&app, [&fifth]).await, [200]);
     assert_eq!(listed(&app).await, Value::Null);
+}
+
+#[tokio::test]
+async fn a_rotation_whose_answer_was_lost_leaves_the_secret_in_use() {
+    let app = App::new().await;
+    let first = nightly(&app).await;
+    // Nobody receives this secret.
+    let lost = rotated(&app, &json!({})).await;
+    let ends = listed(&app).await;
+    let ends = ends.as_str().expect("a time");
+    for asked in [json!({}), json!({"overlap": "7d"})] {
+        let answer = rotate(&app, "root", &asked).await;
+        answer.refused(409, "secrets-overlap", ends);
+    }
+    app.post("root", PATH).await.refused(409, "secrets-overlap", "`ends`");
+    assert_eq!(statuses(&app, [&first, &lost]).await, [200, 200]);
+    let second = rotated(&app, &json!({"ends": "newer"})).await;
+    assert_eq!(statuses(&app, [&first, &lost, &second]).await, [200, 401, 200]);
+    let newest = rotated(&app, &json!({"overlap": "0"})).await;
+    assert_eq!(statuses(&app, [&first, &second, &newest]).await, [401, 401, 200]);
+    for ends in ["older", "newer"] {
+        let answer = rotate(&app, "root", &json!({"ends": ends})).await;
+        answer.refused(409, "secrets-overlap", "one secret");
+    }
+}
+
+#[tokio::test]
+async fn a_rotation_needs_no_body() {
+    let document = App::new().await.get("", "/openapi.json").await.body;
+    let body = &document["paths"]["/v1/keys/{name}/rotate"]["post"]["requestBody"];
+    assert!(body["content"]["application/json"]["schema"].is_object(), "{body}");
+    assert_ne!(body["required"], true, "{body}");
 }
 
 #[tokio::test]
@@ -138,6 +172,8 @@ async fn a_rotation_that_makes_no_sense_is_refused() {
         (json!({"overlap": "-1h"}), "`overlap`"),
         (json!({"overlap": 24}), "`overlap`"),
         (json!({"overlap": null}), "`overlap`"),
+        (json!({"ends": "both"}), "`ends`: write `older` or `newer`"),
+        (json!({"ends": null}), "`ends`"),
         (json!({"scopes": ["admin"]}), "`scopes`"),
     ] {
         rotate(&app, "root", &body).await.refused(422, "invalid", says);

@@ -136,24 +136,26 @@ async fn a_schedule_is_no_place_for_a_long_list() {
         .refused(422, "invalid", "`job`: write at most 65536 bytes");
 }
 
+/// Returns a schedule with another value in its job.
+fn job_with(field: &str, value: Value) -> Value {
+    let mut body = body();
+    body["job"][field] = value;
+    body
+}
+
 #[tokio::test]
 async fn a_schedule_that_makes_no_sense_is_refused_before_anything_is_stored() {
     let app = app().await;
     let window = |window: Value| with("windows", json!([window]));
-    let of_job = |field: &str, value: Value| {
-        let mut body = body();
-        body["job"][field] = value;
-        body
-    };
     let ago = |bound: Value| {
         let query = json!({"range": {"created_at": {"lt": bound}}});
-        of_job("select", json!({"query": query}))
+        job_with("select", json!({"query": query}))
     };
     let place = "`job.select.query.range.created_at.lt";
     for (body, says) in [
         (with("cron", json!("often")), "`cron`: write five fields"),
         (with("cron", json!("* * * * * * 2030")), "`cron`"),
-        (with("cron", json!("0 3 31 2 *")), "`cron`: write times that come"),
+        (with("cron", json!("0 3 31 2 *")), "`cron`: write another expression"),
         (
             with("time_zone", json!("Europe/Atlantis")),
             "`time_zone`: write a time zone",
@@ -173,32 +175,35 @@ async fn a_schedule_that_makes_no_sense_is_refused_before_anything_is_stored() {
             window(json!({"from": "22:00", "to": "22:00"})),
             "`windows[0].to`: write another time",
         ),
-        (window(json!({"from": "22:00"})), "`windows[0].to`: give this"),
+        (window(json!({"from": "22:00"})), "`windows[0].to`: write this field"),
         (
             with(
                 "windows",
                 json!([{"from": "22:00", "to": "02:00"}, {"days": ["sun"], "from": "01:00", "to": "03:00"}]),
             ),
-            "`windows[1]`: it is open while `windows[0]` is",
+            "`windows[1]`: merge it with `windows[0]`",
         ),
-        (with("colour", json!(1)), "`colour`: no such field"),
+        (with("colour", json!(1)), "`colour`: unknown field"),
         (with("paused", json!(null)), "`paused`"),
-        (with("job", json!({})), "`job.select`: give this"),
+        (with("job", json!({})), "`job.select`: write this field"),
         (with("job", json!([])), "`job`: write an object"),
         (
-            of_job("not_before", json!("2030-01-01T00:00:00Z")),
+            job_with("not_before", json!("2030-01-01T00:00:00Z")),
             "`job.not_before`: leave it out",
         ),
-        (of_job("expect", json!("0".repeat(32))), "`job.expect`: leave it out"),
+        (job_with("expect", json!("0".repeat(32))), "`job.expect`: leave it out"),
         (
-            of_job("target", json!("elsewhere")),
+            job_with("target", json!("elsewhere")),
             "`job.target`: no target has this name",
         ),
         (
-            of_job("select", json!({"ids": []})),
+            job_with("select", json!({"ids": []})),
             "`job.select.ids`: give at least one id",
         ),
-        (of_job("select", json!({"query": {"all": false}})), "`job.select.query"),
+        (
+            job_with("select", json!({"query": {"all": false}})),
+            "`job.select.query",
+        ),
         (
             ago(json!({"ago": "3 months"})),
             &format!("{place}`: write a time of at most 36500d as `ago`"),
@@ -210,9 +215,12 @@ async fn a_schedule_that_makes_no_sense_is_refused_before_anything_is_stored() {
         ),
         (
             ago(json!({"ago": "90d", "colour": 1})),
-            &format!("{place}.colour`: no such field"),
+            &format!("{place}.colour`: unknown field"),
         ),
-        (ago(json!({"as": "seconds"})), &format!("{place}.ago`: give this")),
+        (
+            ago(json!({"as": "seconds"})),
+            &format!("{place}.ago`: write this field"),
+        ),
         (ago(json!(["90d"])), &format!("{place}`: write a text")),
     ] {
         put(&app, "root", &body).await.refused(422, "invalid", says);
@@ -222,9 +230,9 @@ async fn a_schedule_that_makes_no_sense_is_refused_before_anything_is_stored() {
         body.as_object_mut().expect("an object").remove(field);
         put(&app, "root", &body)
             .await
-            .refused(422, "invalid", &format!("`{field}`: give this"));
+            .refused(422, "invalid", &format!("`{field}`: write this field"));
     }
-    put(&app, "root", &of_job("priority", json!("x")))
+    put(&app, "root", &job_with("priority", json!("x")))
         .await
         .refused(422, "not-supported", "`priority`");
     for name in ["Nightly", "a%20b", "%00", &"x".repeat(65)] {

@@ -3,11 +3,14 @@
 use std::time::{Duration, Instant};
 
 use futures::future::join_all;
+use lethe_common::job::JobId;
 use lethe_common::ledger::Whose;
+use lethe_common::state::State;
 use serde_json::json;
 
 use super::{PATH, TYPED, begun, refused};
-use crate::app::{Answer, App};
+use crate::accepting::claim;
+use crate::app::{Answer, App, tester};
 use crate::callers::task_of;
 
 #[tokio::test]
@@ -141,4 +144,29 @@ async fn an_old_task_is_found_behind_any_number_of_newer_ones() {
     several(&answer, "1000 tasks are being cancelled");
     let left = app.ledger.tasks(&Whose::All, None, 10).await;
     assert!(left.expect("the ledger answers").is_empty());
+}
+
+#[tokio::test]
+async fn a_cancellation_of_many_keeps_its_time_limit() {
+    // The time is over when the first tasks were read.
+    let app = App::with(&format!("api.request_timeout = \"1us\"\n{TYPED}")).await;
+    let is = async |task: JobId, state: State| {
+        let job = app.ledger.job(task).await.expect("the ledger answers");
+        assert_eq!(job.expect("a job").state, state);
+    };
+    // More than are read together. A worker has them, so they are not cancelled at once.
+    let mut tasks = Vec::new();
+    for _ in 0..201 {
+        tasks.push(task_of(&app, None, "main").await);
+    }
+    while !claim(&app).await.is_empty() {}
+    for task in &tasks {
+        app.ledger.cancel(*task, &tester()).await.expect("the ledger answers");
+    }
+    is(tasks[0], State::Cancelling).await;
+    let newest = task_of(&app, None, "main").await;
+    let answer = app.post("root", "/_tasks/_cancel?group_by=none").await;
+    assert_eq!(answer.status, 503, "{}", answer.text);
+    assert!(answer.text.contains("send the request again"), "{}", answer.text);
+    is(newest, State::Cancelled).await;
 }

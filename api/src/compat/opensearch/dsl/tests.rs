@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::http::problem::Kind;
 
-const CONFIG: &str = r#"
+pub(super) const CONFIG: &str = r#"
     [[target]]
     name = "main"
     sql = { url = "sqlite://memories.sqlite" }
@@ -20,7 +20,7 @@ const CONFIG: &str = r#"
 "#;
 
 /// A table that has only vectors.
-const POINTS: &str = r#"
+pub(super) const POINTS: &str = r#"
     [[target]]
     name = "main"
     vector = { url = "http://localhost:6334" }
@@ -31,7 +31,7 @@ const POINTS: &str = r#"
 "#;
 
 /// A table whose mapping says what a column of numbers counts.
-const COUNTED: &str = r#"
+pub(super) const COUNTED: &str = r#"
     [[target]]
     name = "main"
     sql = { url = "sqlite://memories.sqlite" }

@@ -9,7 +9,7 @@ use tokio::time::{Instant, timeout};
 
 use super::matching::Matching;
 use super::search::Search;
-use super::seen::{CANCEL, all_ended, group_by, stop};
+use super::seen::{CANCEL, all_ended, group_by, read_again, stop};
 use crate::auth::Principal;
 use crate::compat::opensearch::answer::RefusedAtAll;
 use crate::compat::opensearch::bodiless::NoBody;
@@ -144,17 +144,27 @@ async fn stop_all(
     mut search: Search<'_>,
 ) -> Result<(Vec<JobView>, bool), Problem> {
     let until = Instant::now() + state.config().api.request_timeout;
+    let in_time = || {
+        let detail = "some matching tasks may not be cancelled yet: send the request again";
+        let is_late = Instant::now() >= until;
+        if is_late {
+            Err(Problem::new(Kind::Slow, detail))
+        } else {
+            Ok(())
+        }
+    };
     let (mut stopped, mut is_cut, mut has_stopped) = (Vec::new(), false, false);
-    while let Some(jobs) = search.next_jobs().await? {
+    loop {
+        in_time()?;
+        let Some(jobs) = search.next_jobs().await? else { break };
         for job in jobs {
             if principal.require_control(&job).is_err() {
                 continue;
             }
             // A repeated request spends its time on the tasks that are not being cancelled yet, at least on one.
             if job.state != JobState::Cancelling {
-                if has_stopped && Instant::now() >= until {
-                    let detail = "some matching tasks are not being cancelled yet: send the request again";
-                    return Err(Problem::new(Kind::Slow, detail));
+                if has_stopped {
+                    in_time()?;
                 }
                 // A job may have ended meanwhile.
                 if !stop(state, principal, &job).await? {
@@ -163,12 +173,15 @@ async fn stop_all(
                 has_stopped = true;
             }
             if stopped.len() < MOST {
-                stopped.push(state.ledger().job(job.id).await?.unwrap_or(job));
+                stopped.push(job);
             } else {
                 is_cut = true;
             }
         }
     }
+    // The others were read when they were being cancelled already.
+    let new = stopped.iter_mut().filter(|job| job.state != JobState::Cancelling);
+    read_again(state, new.collect()).await?;
     Ok((stopped, is_cut))
 }
 
@@ -186,5 +199,5 @@ async fn newest(mut search: Search<'_>) -> Result<(Vec<JobView>, bool), Problem>
 }
 
 fn warning(is_cut: bool, says: HeaderValue) -> Option<[(HeaderName, HeaderValue); 1]> {
-    is_cut.then(|| [(header::WARNING, says)])
+    is_cut.then_some([(header::WARNING, says)])
 }

@@ -1,7 +1,7 @@
 //! The search for the tasks that a request selects, page by page.
 //!
-//! A pattern of nodes may match old tasks only. So a search reads the ids of all unfinished tasks, whose
-//! number `api.max_queue` limits, and then the matching jobs.
+//! A pattern of nodes may match old tasks only. So a search reads the ids of all unfinished tasks that the caller may
+//! see, whose number `api.max_queue` limits, and then the matching jobs.
 
 use std::collections::VecDeque;
 

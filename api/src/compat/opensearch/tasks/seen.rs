@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use axum::Json;
 use lethe_common::job::JobId;
-use lethe_common::ledger::{CancelOutcome, JobView};
+use lethe_common::ledger::{CancelOutcome, JobView, LedgerError};
 use tokio::time::Instant;
 
 use crate::auth::Principal;
@@ -73,18 +73,24 @@ pub(super) async fn all_ended(state: &AppState, caller: &str, jobs: &mut [JobVie
         waited += 1;
     }
     let (_, late) = jobs.split_at_mut(waited);
-    if late.is_empty() {
-        return;
-    }
     // After the deadline one read is left for all of them. Without an answer they stay as they were read before.
-    let ids: Vec<JobId> = late.iter().map(|job| job.id).collect();
-    let read = state.ledger().jobs_of(&ids).await.unwrap_or_default();
+    drop(read_again(state, late.iter_mut().collect()).await);
+}
+
+/// Reads jobs again, together. Those that are gone stay as they are.
+pub(super) async fn read_again(state: &AppState, jobs: Vec<&mut JobView>) -> Result<(), LedgerError> {
+    if jobs.is_empty() {
+        return Ok(());
+    }
+    let ids: Vec<JobId> = jobs.iter().map(|job| job.id).collect();
+    let read = state.ledger().jobs_of(&ids).await?;
     let mut read: HashMap<JobId, JobView> = read.into_iter().map(|job| (job.id, job)).collect();
-    for job in late {
+    for job in jobs {
         if let Some(now) = read.remove(&job.id) {
             *job = now;
         }
     }
+    Ok(())
 }
 
 /// Returns the answer with one task.

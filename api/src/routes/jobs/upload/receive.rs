@@ -19,6 +19,7 @@ use crate::http::body::Incoming;
 use crate::http::headers;
 use crate::http::idempotency;
 use crate::http::json;
+use crate::http::limits::backlog::request_refused;
 use crate::http::limits::time::within;
 use crate::http::problem::{Kind, Problem};
 use crate::http::query;
@@ -52,19 +53,24 @@ pub(in crate::routes::jobs) async fn receive(
     });
     let _permit = state.places().of(&principal.name).upload()?;
     let mut receiver = Receiver::new(state, principal, place, &options, fingerprint);
-    if let Err(problem) = options.check_start(state.clock().now()) {
-        // The same request may have been accepted before its start was in the past.
-        return match receiver.known(incoming, &job).await? {
-            Some(accepted @ Accepted::Replay(_)) => {
-                let view = just_accepted(&job, state.clock().now());
-                Ok(within(limit, settle(state, accepted, view)).await?.job)
-            }
-            _ => Err(problem),
-        };
-    }
-    within(limit, state.backlog().admit(state.ledger(), &principal.name, 0)).await?;
     let view = just_accepted(&job, state.clock().now());
+    let admit = async {
+        options.check_start(state.clock().now())?;
+        within(limit, state.backlog().admit(state.ledger(), &principal.name, 0)).await
+    };
+    let added = match admit.await {
+        Ok(added) => added,
+        // The same request may have been accepted before its start was in the past, or its caller was at a limit.
+        Err(problem) => {
+            let accepted = receiver.repeated(incoming, &job).await?.ok_or_else(|| {
+                request_refused(&problem);
+                problem
+            })?;
+            return Ok(within(limit, settle(state, accepted, view)).await?.job);
+        }
+    };
     let Some(upload) = within(limit, state.ledger().begin_upload(&job, &receiver.partition())).await? else {
+        added.give_back();
         let known = receiver.known(incoming, &job).await?;
         let accepted = known.unwrap_or(Accepted::InFlight);
         return Ok(within(limit, settle(state, accepted, view)).await?.job);

@@ -13,6 +13,7 @@ use crate::deletion::placement::MappedTable;
 use crate::deletion::request::Options;
 use crate::fingerprint::Fingerprint;
 use crate::http::body::Incoming;
+use crate::http::limits::backlog::request_refused;
 use crate::http::limits::time::within;
 use crate::http::problem::{Kind, Problem};
 use crate::state::AppState;
@@ -132,7 +133,7 @@ impl<'a> Receiver<'a> {
             let (state, limit) = (self.state, self.state.config().api.request_timeout);
             let ids = self.ready.iter().map(|partition| partition.remaining).sum();
             let admitted = state.backlog().admit_ids(state.ledger(), &self.principal.name, ids);
-            within(limit, admitted).await?;
+            within(limit, admitted).await.inspect_err(request_refused)?;
             within(limit, state.ledger().append(staged.upload(), &self.ready)).await?;
             self.ready.clear();
         }
@@ -150,6 +151,23 @@ impl<'a> Receiver<'a> {
     /// Returns the hash of all bytes that were read.
     pub(super) fn hash(self) -> String {
         self.fingerprint.end()
+    }
+
+    /// Returns the result of the earlier request, if this one is its repetition. Reads the stream only for a key of an
+    /// accepted upload.
+    pub(super) async fn repeated(
+        &mut self,
+        incoming: &mut Incoming,
+        job: &NewJob,
+    ) -> Result<Option<Accepted>, Problem> {
+        let Some(key) = &job.idempotency else { return Ok(None) };
+        let limit = self.state.config().api.request_timeout;
+        // An accepted upload has a hash, so its key conflicts with one that has none yet.
+        if within(limit, self.state.ledger().replayed(job, key)).await? != Accepted::Conflict {
+            return Ok(None);
+        }
+        let known = self.known(incoming, job).await?;
+        Ok(known.filter(|accepted| matches!(accepted, Accepted::Replay(_))))
     }
 
     /// Reads the stream only for its hash. Returns the result of the earlier request with this key.

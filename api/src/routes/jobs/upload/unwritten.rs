@@ -18,11 +18,17 @@ pub(super) struct Unwritten {
     /// The bytes of the budget, at least as many as are used.
     held: Held,
     used: usize,
+    /// The bytes of the ids that were written last.
+    written: usize,
 }
 
 impl Unwritten {
     pub(super) fn new(held: Held) -> Self {
-        Self { held, used: 0 }
+        Self {
+            held,
+            used: 0,
+            written: 0,
+        }
     }
 
     /// Adds an id if there is room for it. Returns whether there was.
@@ -40,13 +46,17 @@ impl Unwritten {
 
     /// Adds an id, and waits for room for a short time. Nothing else may be unwritten.
     ///
+    /// After a write it waits for more room than for the id. Otherwise uploads that wait for each other would write
+    /// partitions of one id, each with its commit.
+    ///
     /// # Errors
     /// 429 if there is no room.
     pub(super) async fn add_in_time(&mut self, id: &str) -> Result<(), Problem> {
         // Uploads that wait come first: this one has just given its bytes back.
         tokio::task::yield_now().await;
         let more = bytes(id);
-        self.held.take(more).await?;
+        let room = self.written.saturating_mul(2).min(STEP);
+        self.held.take(more.max(room)).await?;
         self.used += more;
         Ok(())
     }
@@ -58,6 +68,9 @@ impl Unwritten {
 
     /// Gives the bytes back: all ids are in the ledger.
     pub(super) fn clear(&mut self) {
+        if self.used > 0 {
+            self.written = self.used;
+        }
         self.used = 0;
         self.held.clear();
     }
@@ -66,4 +79,49 @@ impl Unwritten {
 /// Returns the bytes of an id. A batch has it twice: in its list, and among the ids that were seen.
 fn bytes(id: &str) -> usize {
     2 * (id.len() + BESIDE)
+}
+
+#[cfg(test)]
+mod tests {
+    use lethe_common::config::Api;
+
+    use super::*;
+    use crate::http::limits::places::Places;
+
+    #[tokio::test]
+    async fn an_upload_that_has_written_waits_for_a_batch() {
+        const ID: &str = "id";
+        let places = Places::new(&Api {
+            max_body_bytes_in_flight: 1 << 20,
+            ..Api::default()
+        });
+        let caller = places.of("a");
+        let mut other = caller.body();
+        // Another request leaves room for some ids.
+        other.take((1 << 19) - 1_000).await.unwrap();
+        let mut unwritten = Unwritten::new(caller.body());
+        let first = std::iter::from_fn(|| unwritten.add(ID).then_some(())).count();
+        assert_eq!(first, 1_000 / bytes(ID));
+        unwritten.clear();
+        {
+            let mut waiting = Box::pin(unwritten.add_in_time(ID));
+            for _ in 0..3 {
+                let is_pending = futures::poll!(waiting.as_mut()).is_pending();
+                assert!(
+                    is_pending,
+                    "there is room for one id, and not for twice as many as before"
+                );
+            }
+            drop(other);
+            waiting.await.unwrap();
+        }
+        assert_eq!(unwritten.held.bytes(), 2 * first * bytes(ID));
+        // A large batch does not need as much room at once.
+        while unwritten.used < LARGE / 8 {
+            assert!(unwritten.add(ID));
+        }
+        unwritten.clear();
+        unwritten.add_in_time(ID).await.unwrap();
+        assert_eq!(unwritten.held.bytes(), STEP);
+    }
 }
