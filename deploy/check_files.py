@@ -10,7 +10,7 @@ import yaml
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 DEPLOY = ROOT / "deploy"
-RUNBOOK = "docs/src/how-to/runbook.md"
+RUNBOOK = "docs/src/operate/runbook.md"
 SERVICES = {"api", "worker", "postgres", "redis", "qdrant", "prometheus", "grafana"}
 # Only the api, Prometheus and Grafana are published.
 INSIDE = {"postgres", "redis", "qdrant", "collection"}
@@ -68,7 +68,9 @@ def check_compose():
         expect("no-new-privileges:true" in service.get("security_opt", []), f"{say}: may gain privileges")
         limits = service["deploy"]["resources"]["limits"]
         expect({"cpus", "memory"} <= limits.keys(), f"{say}: has no limits")
-        expect(0 < service.get("pids_limit", 0) <= 1000, f"{say}: may start any number of processes")
+        expect(0 < limits.get("pids", 0) <= 1000, f"{say}: may start any number of processes and threads")
+        # Compose refuses to start with both, unless they are equal.
+        expect("pids_limit" not in service, f"{say}: write pids_limit as deploy.resources.limits.pids")
         for port in service.get("ports", []):
             expect(port.startswith("127.0.0.1:"), f"{say}: {port} is published to everybody")
         for variable in service.get("environment", {}):
@@ -98,9 +100,10 @@ def check_image():
     text = read("Dockerfile")
     rust = re.search(r'^rust-version = "(.+)"$', read("Cargo.toml"), re.M)[1]
     images = re.findall(r"^FROM (\S+)", text, re.M)
-    expect(images[0].startswith(f"rust:{rust}.") and images[0].endswith("-bookworm"), f"image: built by {images[0]}")
+    built_by, runs_on = (image.split("@")[0] for image in (images[0], images[-1]))
+    expect(built_by.startswith(f"rust:{rust}.") and built_by.endswith("-bookworm"), f"image: built by {built_by}")
     # Bookworm is Debian 12: the same C library, or the binary does not start.
-    expect(re.match(r"debian:12\.\d+-slim$", images[-1]), f"image: runs on {images[-1]}")
+    expect(re.match(r"debian:12\.\d+-slim$", runs_on), f"image: runs on {runs_on}")
     expect(all(PINNED.match(image) for image in images), f"image: {images} are not pinned")
     user = re.findall(r"^USER (\S+)$", text, re.M)
     expect(user and user[-1].isdigit() and int(user[-1]) > 0, "image: runs as root")

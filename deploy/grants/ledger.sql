@@ -9,11 +9,9 @@
 
 BEGIN;
 
+-- A new table is open to its owner only. So the tables of a later migration are closed to these roles until that version's
+-- ledger.sql opens them.
 REVOKE ALL ON ALL TABLES IN SCHEMA public FROM PUBLIC, lethe_api, lethe_worker, lethe_retention;
-
--- The tables of a later migration are closed to these roles until that version's ledger.sql opens them.
-ALTER DEFAULT PRIVILEGES FOR ROLE lethe_migrate IN SCHEMA public
-    REVOKE ALL ON TABLES FROM PUBLIC, lethe_api, lethe_worker, lethe_retention;
 
 -- A process starts only on a ledger that has all migrations.
 GRANT SELECT ON _sqlx_migrations TO lethe_api, lethe_worker;

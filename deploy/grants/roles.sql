@@ -2,9 +2,12 @@
 --
 --     psql -v ON_ERROR_STOP=1 -d lethe -f deploy/grants/roles.sql
 --
--- The ledger has a database of its own: other roles lose their way in. The roles get no password here: `\password
--- lethe_api` in psql sets one, and sends only its hash. ledger.sql gives each role its rights on tables. Both files may
--- run again at any time. docs/src/operate/database-roles.md has all steps.
+-- On a ledger that exists already: stop all processes; start them again with their new URLs after ledger.sql. Other roles
+-- lose their way into this database, also the one that the processes use now.
+--
+-- The ledger has a database of its own. The roles get no password here: `\password lethe_api` in psql sets one, and
+-- sends only its hash. ledger.sql gives each role its rights on tables. Both files may run again at any time.
+-- docs/src/operate/database-roles.md has all steps.
 
 BEGIN;
 
