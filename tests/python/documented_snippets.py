@@ -20,7 +20,7 @@ import tempfile
 os.environ["MEM0_TELEMETRY"] = "False"
 
 from support.installation import PATIENCE, ROOT, binary, environment, installation, up
-from support.pages import commands, compare, is_up, snippets
+from support.pages import commands, compare, is_demo, is_up, snippets
 from support.stores import Stores
 
 UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -73,7 +73,8 @@ def run_console(text, service):
         if command.split("#")[0].strip() == ALL_TESTS:
             assert os.access(ROOT / ALL_TESTS, os.X_OK), command
             continue
-        variables = environment() | {"KEY": service.key}
+        variables = environment() | {"KEY": service.key, "LETHE_URL": service.url, "LETHE_KEY": service.key}
+        variables["PATH"] = os.pathsep.join([str(service.programs), os.environ["PATH"]])
         if is_up(command):
             run_up(command, printed, variables)
             continue
@@ -97,7 +98,8 @@ def run_console(text, service):
 
 def run_up(command, shown, variables):
     """Starts the service of a page, compares what it prints, and stops it."""
-    with tempfile.TemporaryDirectory() as directory, up(pathlib.Path(directory), len(shown.splitlines()), variables) as printed:
+    lines, demo = len(shown.splitlines()), is_demo(command)
+    with tempfile.TemporaryDirectory() as directory, up(pathlib.Path(directory), lines, variables, demo) as printed:
         # The test has another port.
         compare(command, shown.replace(":7878", ":…"), "\n".join(printed))
 
@@ -112,12 +114,17 @@ def run(page):
             assert service.ask("GET", "/v1/targets")["targets"], text
     configuration = "".join(text for text in settings if text not in elsewhere)
     named = sorted({memory for _, text in blocks for memory in UUID.findall(text)})
-    with installation(configuration) as service:
+    # A page that starts with the memories of the demonstration goes on with these.
+    consoles = [commands(text) for language, text in blocks if language == "console"]
+    demo = any(is_demo(command) for console in consoles for command, _ in console)
+    with installation(configuration, demo) as service:
         os.environ.update(service.environment)
         stores = Stores()
         # A second person's memories stay.
         others = stores.add("ben", 3)
-        if name not in WRITES:
+        if demo:
+            stores.holds(named, named)
+        elif name not in WRITES:
             stores.put(named, "ana")
         (service.directory / "ids.ndjson").write_text("".join(json.dumps(memory) + "\n" for memory in stores.add("ana", 2)))
         names = {}

@@ -20,7 +20,10 @@ class Installation:
     """A running service: where it is, and where its stores are."""
 
     def __init__(self, directory, said):
-        self.directory = directory
+        self.directory, self.programs = directory, directory / "bin"
+        # Pages call `lethe` by its name.
+        self.programs.mkdir()
+        (self.programs / "lethe").symlink_to(binary().resolve())
         self.url, self.key = said["url"], said["key"]
         # Nothing is embedded where the configuration names targets.
         if said["qdrant"] is None:
@@ -67,10 +70,10 @@ def environment():
 
 
 @contextlib.contextmanager
-def up(directory, lines, variables):
+def up(directory, lines, variables, demo=False):
     """Starts `lethe up` in a directory, as a page shows it but for the port; returns the first lines that it prints."""
     log = directory / "up.log"
-    command = [binary(), "up", "--listen", "127.0.0.1:0"]
+    command = [binary(), "up", "--listen", "127.0.0.1:0", *["--demo"] * demo]
     with log.open("w") as file:
         process = subprocess.Popen(command, cwd=directory, env=variables, stdout=subprocess.PIPE, stderr=file, text=True)
     try:
@@ -83,11 +86,12 @@ def up(directory, lines, variables):
 
 
 @contextlib.contextmanager
-def installation(configuration=""):
-    """Starts a service with this configuration; the empty one is the default installation."""
+def installation(configuration="", demo=False):
+    """Starts a service with this configuration; the empty one is the default installation, which may have the memories of the
+    demonstration."""
     with tempfile.TemporaryDirectory() as directory:
         directory = pathlib.Path(directory)
-        command = [binary(), "up", "--listen", "127.0.0.1:0", "--output", "json"]
+        command = [binary(), "up", "--listen", "127.0.0.1:0", "--output", "json", *["--demo"] * demo]
         if configuration:
             (directory / "lethe.toml").write_text(configuration)
         log = (directory / "log").open("w")

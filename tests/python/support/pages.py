@@ -35,4 +35,9 @@ def compare(command, shown, printed):
 
 def is_up(command):
     """Returns whether a command starts `lethe up`, which does not end."""
-    return re.search(r"(\blethe|--) up\s*(#|$)", command) is not None
+    return re.search(r"(\blethe|--) up( --demo)?\s*(#|$)", command) is not None
+
+
+def is_demo(command):
+    """Returns whether a command starts `lethe up` with the memories of the demonstration."""
+    return is_up(command) and " up --demo" in command

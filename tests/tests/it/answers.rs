@@ -18,10 +18,11 @@ async fn run(url: &str, key: &str, arguments: &[&str]) -> Output {
         .unwrap()
 }
 
-/// Runs a command, which must succeed. Returns its JSON output.
+/// Runs a command with `--output json`, which must succeed. Returns its output.
 async fn answer(service: &Service, arguments: &[&str]) -> Value {
     let key = service.said["key"].as_str().unwrap_or(KEY);
-    let output = run(service.client.url(), key, arguments).await;
+    let arguments = [arguments, &["--output", "json"]].concat();
+    let output = run(service.client.url(), key, &arguments).await;
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     serde_json::from_slice(&output.stdout).unwrap()
 }
@@ -117,7 +118,8 @@ async fn commands_about_a_job_print_the_job() {
     let again = answer(&service, &["submit", &all[1].id, "--watch"]).await;
     let id = again["id"].as_str().unwrap();
     let key = service.said["key"].as_str().unwrap_or(KEY);
-    let items = run(service.client.url(), key, &["items", id, "--outcome", "absent"]).await;
+    let listed = ["items", id, "--outcome", "absent", "--output", "json"];
+    let items = run(service.client.url(), key, &listed).await;
     for item in String::from_utf8(items.stdout).unwrap().lines() {
         let item: Value = serde_json::from_str(item).unwrap();
         assert_eq!(item["id"], all[1].id, "{item}");
@@ -149,6 +151,7 @@ async fn an_answer_that_is_not_the_api_s_is_an_error() {
         &["keys", "revoke", "nightly"],
         &["schedules", "list"],
         &["schedules", "delete", "nightly"],
+        &["targets", "list"],
         &["targets", "siblings"],
     ] {
         let output = run(&url, KEY, arguments).await;

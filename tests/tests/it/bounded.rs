@@ -91,9 +91,11 @@ async fn simultaneous_uploads_of_long_ids_need_little_memory() {
     // Batches of a thousand such ids have four megabytes each.
     let long = "\u{1d11e}".repeat(950);
     let uploads = (0..8).map(|upload| {
-        let lines: String = (0..2_500).map(|n| format!("{upload}-{n}-{long}\n")).collect();
+        let lines: Vec<String> = (0..2_500).map(|n| format!("{upload}-{n}-{long}\n")).collect();
         let request = service.client.request(Method::POST, "/v1/jobs");
-        let request = request.header("content-type", "application/x-ndjson").body(lines);
+        let request = request
+            .header("content-type", "application/x-ndjson")
+            .body(lines.concat());
         service.client.send(request)
     });
     for answer in join_all(uploads).await {

@@ -8,6 +8,8 @@ use lethe_tests::memories::{self, ids};
 use lethe_tests::service::{Service, Site, TARGET, lethe};
 use serde_json::{Value, json};
 
+mod operating;
+
 async fn run(service: &Service, arguments: &[&str]) -> Output {
     let mut command = lethe();
     command.args(arguments).env("LETHE_URL", service.client.url());
@@ -52,7 +54,12 @@ async fn memories_are_submitted_and_watched_from_a_shell() {
         assert!(said.contains(says), "{said}");
     }
     let jobs = run(&service, &["jobs", "--state", "succeeded"]).await;
-    assert_eq!(String::from_utf8(jobs.stdout).unwrap().lines().count(), 4);
+    let jobs = String::from_utf8(jobs.stdout).unwrap();
+    let (header, rows) = jobs.split_once('\n').unwrap();
+    let columns: Vec<&str> = header.split_whitespace().collect();
+    assert_eq!(columns, ["ID", "KIND", "STATE", "SELECTED", "COUNTS", "ERROR", "AGE"]);
+    assert_eq!(rows.lines().count(), 4, "{jobs}");
+    assert!(rows.contains("person") && rows.contains("10 erased"), "{jobs}");
     let health = run(&service, &["health", service.client.url()]).await;
     assert!(health.status.success());
     let nothing = run(&service, &["watch", "00000000-0000-7000-8000-000000000000"]).await;
@@ -148,7 +155,7 @@ async fn a_job_that_finds_nothing_says_so_and_is_an_error_if_something_has_to_be
     for arguments in [&look[..], &erase[..]] {
         let done = run(&service, arguments).await;
         let said = String::from_utf8(done.stderr).unwrap();
-        assert!(done.status.success() && said.is_empty(), "{said}");
+        assert!(done.status.success() && !said.contains("note:"), "{said}");
     }
     let done: Value = service.client.get("/v1/jobs?limit=1").await.body;
     let watch = ["watch", done["jobs"][0]["id"].as_str().unwrap(), "--require-found"];
@@ -179,12 +186,22 @@ async fn every_option_of_a_deletion_reaches_the_job() {
     ];
     let past = run(&service, &[&submit[..], &[&all[0].id]].concat()).await;
     assert!(String::from_utf8_lossy(&past.stderr).contains("not_before"));
-    let submit = [&submit[..7], &["--idempotency-key", "k", &all[0].id]].concat();
+    let more = ["--output", "json", "--idempotency-key", "k", &all[0].id];
+    let submit = [&submit[..7], &more].concat();
     let job: Value = serde_json::from_str(&stdout(run(&service, &submit).await)).unwrap();
     let again: Value = serde_json::from_str(&stdout(run(&service, &submit).await)).unwrap();
     assert_eq!((&job["limit"], &job["per_second"]), (&json!(5), &json!(7)));
     assert_eq!(job["id"], again["id"]);
-    let person = ["submit", "--user", "ana", "--alias", "a@b.example", "--expect"];
+    let person = [
+        "submit",
+        "--user",
+        "ana",
+        "--alias",
+        "a@b.example",
+        "--output",
+        "json",
+        "--expect",
+    ];
     let person = [&person[..], &["00000000000000000000000000000000"]].concat();
     let expects: Value = serde_json::from_str(&stdout(run(&service, &person).await)).unwrap();
     assert_eq!(
@@ -194,7 +211,8 @@ async fn every_option_of_a_deletion_reaches_the_job() {
 
     let id = job["id"].as_str().unwrap();
     for (rate, per_second) in [("0.5", json!(0.5)), ("none", Value::Null)] {
-        let paced: Value = serde_json::from_str(&stdout(run(&service, &["pace", id, rate]).await)).unwrap();
+        let pace = ["pace", id, rate, "--output", "json"];
+        let paced: Value = serde_json::from_str(&stdout(run(&service, &pace).await)).unwrap();
         assert_eq!((&paced["id"], &paced["per_second"]), (&json!(id), &per_second));
     }
     for (rate, code, says) in [("0", 1, "a number above 0"), ("fast", 2, "50 or 0.5, or none")] {
@@ -205,7 +223,13 @@ async fn every_option_of_a_deletion_reaches_the_job() {
 
     run(&service, &["resume", TARGET]).await;
     assert!(run(&service, &["watch", id]).await.status.success());
-    let items = stdout(run(&service, &["items", id, "--outcome", "absent"]).await);
+    let listed = ["items", id, "--outcome", "absent"];
+    let table = stdout(run(&service, &listed).await);
+    assert!(
+        table.starts_with("ID ") && table.matches("not found").count() == 2,
+        "{table}"
+    );
+    let items = stdout(run(&service, &[&listed[..], &["--output", "json"]].concat()).await);
     let stores: Vec<Value> = items.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert!(
         stores.len() == 2 && stores.iter().all(|item| item["id"] == all[0].id),
@@ -233,130 +257,26 @@ async fn the_demonstration_erases_and_says_what_is_left() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn keys_are_made_listed_and_taken_away_from_a_shell() {
+async fn colours_are_for_terminals_and_can_be_switched_off() {
     let site = Site::new(Layout::SQLITE).await;
     let service = site.up().await;
-    let stdout = |output: Output| {
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        String::from_utf8(output.stdout).unwrap()
-    };
-    let create = [
-        "keys",
-        "create",
-        "nightly",
-        "--scope",
-        "memories:delete",
-        "--user",
-        "alice",
-    ];
-    let bounds = ["--target", TARGET, "--expires", "90d"];
-    let key = stdout(run(&service, &[&create[..], &bounds].concat()).await);
-    let submit = |key: String| {
+    let list = async |variables: &[(&str, &str)]| {
         let mut command = lethe();
-        command.args(["submit", "--owner", "alice", "x"]);
-        command
-            .env("LETHE_URL", service.client.url())
-            .env("LETHE_KEY", key.trim());
-        tokio::task::spawn_blocking(move || command.output().unwrap())
-    };
-    assert!(submit(key.clone()).await.unwrap().status.success());
-    let listed = stdout(run(&service, &["keys", "list"]).await);
-    assert!(
-        listed.contains("nightly") && listed.contains("user=\"alice\""),
-        "{listed}"
-    );
-    assert!(!listed.contains(key.trim()), "{listed}");
-    let second = stdout(run(&service, &["keys", "rotate", "nightly", "--overlap", "1h"]).await);
-    let listed = stdout(run(&service, &["keys", "list"]).await);
-    assert!(listed.contains("previous_secret_ends_at=\""), "{listed}");
-    for secret in [&key, &second] {
-        assert!(submit(secret.clone()).await.unwrap().status.success());
-    }
-    assert_eq!(stdout(run(&service, &["keys", "revoke", "nightly"]).await), "");
-    for secret in [key, second] {
-        let refused = submit(secret).await.unwrap();
-        assert_eq!(refused.status.code(), Some(1));
-        assert!(String::from_utf8(refused.stderr).unwrap().contains("401"));
-    }
-    let lines = stdout(run(&service, &["keys", "config", "ops", "--scope", "admin"]).await);
-    assert!(lines.contains("[[auth.key]]\nname = \"ops\""), "{lines}");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn the_audit_trail_is_read_from_a_shell() {
-    let site = Site::new(Layout::SQLITE).await;
-    let service = site.up().await;
-    let stdout = |output: Output| {
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        command.args(["targets", "list"]).env("LETHE_URL", service.client.url());
+        command.env("LETHE_KEY", service.said["key"].as_str().unwrap_or(KEY));
+        command.env_remove("NO_COLOR").env_remove("CLICOLOR_FORCE");
+        command.envs(variables.iter().copied());
+        let output = tokio::task::spawn_blocking(move || command.output().unwrap())
+            .await
+            .unwrap();
         String::from_utf8(output.stdout).unwrap()
     };
-    for command in [["pause", TARGET], ["resume", TARGET]] {
-        stdout(run(&service, &command).await);
-    }
-    let audit = async |more: &[&str]| stdout(run(&service, &[&["audit"][..], more].concat()).await);
-    let trail = audit(&[]).await;
-    let acts: Vec<_> = trail
-        .lines()
-        .filter_map(|line| line.split_whitespace().nth(1))
-        .collect();
-    assert_eq!(acts, ["audit.read", "resume", "pause", "key.create"], "{trail}");
-    let pause = trail.lines().nth(2).unwrap();
-    for said in ["target/main", "address=127.0.0.1", "request_id="] {
-        assert!(pause.contains(said), "{pause}");
-    }
-    let first = trail.lines().nth(3).unwrap();
-    assert!(
-        first.contains("lethe:up") && first.contains("scopes=[\"admin\"]"),
-        "{first}"
-    );
-
-    let event: Value = serde_json::from_str(&audit(&["--act", "pause", "--output", "json"]).await).unwrap();
-    assert_eq!(event["object_id"], TARGET);
-    let since = event["at"].as_str().unwrap();
-    let later = audit(&["--since", since, "--act", "resume", "--limit", "1"]).await;
-    assert_eq!(later.lines().count(), 1, "{later}");
-    let wrong = run(&service, &["audit", "--act", "none"]).await;
-    assert_eq!(wrong.status.code(), Some(1));
-    assert!(String::from_utf8_lossy(&wrong.stderr).contains("job.cancel"));
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn schedules_are_written_listed_and_taken_away_from_a_shell() {
-    let site = Site::new(Layout::SQLITE).await;
-    let alice = memories::of("alice", 3);
-    site.add(&alice).await;
-    let service = site.up().await;
-    let schedules = async |arguments: &[&str]| {
-        let done = run(&service, &[&["schedules"], arguments].concat()).await;
-        let said = [done.stdout, done.stderr].concat();
-        (done.status.code(), String::from_utf8(said).unwrap())
-    };
-    let file = site.directory.path().join("schedule");
-    let body = json!({
-        "cron": "0 3 29 2 *", "time_zone": "UTC", "job": {"select": {"subject": {"user_id": "alice"}}},
-    });
-    std::fs::write(&file, body.to_string()).unwrap();
-
-    let (code, said) = schedules(&["put", "leap", file.to_str().unwrap()]).await;
-    assert_eq!(code, Some(0), "{said}");
-    let (_, listed) = schedules(&["list"]).await;
-    assert!(listed.starts_with("leap ") && listed.lines().count() == 1, "{listed}");
-    let (_, preview) = schedules(&["preview", "leap"]).await;
-    let preview: Value = serde_json::from_str(&preview).unwrap();
-    let job = service.client.ended(preview["id"].as_str().unwrap()).await;
-    assert_eq!((&job["selected"], &job["schedule"]), (&json!(3), &json!("leap")));
-    assert!(schedules(&["pause", "leap"]).await.1.contains("\"paused\": true"));
-    assert!(schedules(&["list"]).await.1.contains("paused"));
-    assert!(schedules(&["resume", "leap"]).await.1.contains("\"paused\": false"));
-    assert!(schedules(&["show", "leap"]).await.1.contains("0 3 29 2 *"));
-    assert_eq!(schedules(&["delete", "leap"]).await, (Some(0), String::new()));
-    for (arguments, says) in [
-        (&["delete", "leap"][..], "no schedule has this name"),
-        (&["show", "../jobs"], "no schedule has such a name"),
-        (&["put", "leap", "{}"], "`cron`: give this"),
-    ] {
-        let (code, said) = schedules(arguments).await;
-        assert!(code == Some(1) && said.contains(says), "{said}");
-    }
-    site.holds(&alice).await;
+    let plain = list(&[]).await;
+    assert!(plain.starts_with("TARGET ") && plain.contains("memories"), "{plain}");
+    assert!(!plain.contains('\u{1b}'), "{plain:?}");
+    // As on a terminal.
+    let coloured = list(&[("CLICOLOR_FORCE", "1")]).await;
+    assert!(coloured.contains('\u{1b}'), "{coloured:?}");
+    let switched_off = list(&[("CLICOLOR_FORCE", "1"), ("NO_COLOR", "1")]).await;
+    assert!(!switched_off.contains('\u{1b}'), "{switched_off:?}");
 }

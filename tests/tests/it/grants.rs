@@ -136,19 +136,63 @@ async fn processes_without_rights_on_the_schema_wait_for_the_owner() {
         "{}",
         other.log()
     );
-
-    let mut owner = start("migrate", "migrate");
-    assert!(owner.exits().await.success(), "{}", owner.log());
-    roles.grant().await;
     let url = api
         .says("it listens", |process| {
             service::logged(process, "the API listens", "url")
         })
         .await;
     let client = Client::new(&url, lethe_tests::config::KEY);
+    serves_no_data(&client).await;
+
+    let mut owner = start("migrate", "migrate");
+    assert!(owner.exits().await.success(), "{}", owner.log());
+    // The tables are there, and the API may not read them.
+    serves_no_data(&client).await;
+    roles.grant().await;
     wait::until_true("the worker has started", || fits(&client)).await;
+    assert_eq!(client.get("/readyz").await.status, StatusCode::OK);
+    let absent = memories::of("ana", 1);
+    client.succeeds(&json!({"select": {"ids": ids(&absent)}})).await;
+    assert!(!api.log().contains("due schedules"), "{}", api.log());
     for process in [&mut api, &mut worker] {
         assert!(process.ended().is_none());
+    }
+}
+
+/// Asserts that an API is alive, not ready, and refuses requests about data for a while.
+async fn serves_no_data(client: &Client) {
+    assert_eq!(client.get("/livez").await.status, StatusCode::OK);
+    assert_eq!(client.get("/readyz").await.status, StatusCode::SERVICE_UNAVAILABLE);
+    let job = client.request(Method::POST, "/v1/jobs");
+    for request in [
+        client.request(Method::GET, "/v1/jobs"),
+        job.json(&json!({"select": {"ids": ["nothing"]}})),
+    ] {
+        let answer = client.send(request).await;
+        assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE, "{}", answer.text);
+        assert!(answer.headers.contains_key("retry-after"));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_process_without_rights_on_the_schema_ends_if_another_version_has_migrated_the_ledger() {
+    let (site, roles) = site().await;
+    let directory = site.directory.path();
+    let start = |command: &str, as_role: &str| role(command, &roles.config(&site, as_role), directory);
+    let mut owner = start("migrate", "migrate");
+    assert!(owner.exits().await.success(), "{}", owner.log());
+    roles.grant().await;
+    let newer = "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
+        VALUES (99, 'later', TRUE, '', 0)";
+    let changed = "DELETE FROM _sqlx_migrations WHERE version = 99; UPDATE _sqlx_migrations SET checksum = ''";
+    for (statement, advice) in [(newer, "a newer version"), (changed, "another build")] {
+        assert_eq!(refused(&roles.ledger, statement).await, None);
+        for role in ["api", "worker"] {
+            let mut process = start(role, role);
+            assert_eq!(process.exits().await.code(), Some(1), "{role}");
+            let said = service::logged(&process, "the process stops: the ledger cannot be migrated", "advice");
+            assert!(said.is_some_and(|said| said.contains(advice)), "{}", process.log());
+        }
     }
 }
 

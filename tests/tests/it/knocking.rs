@@ -160,7 +160,7 @@ async fn an_address_gets_no_more_connections_than_are_left_for_others() {
         "http/1.1 503 ",
         "\r\nretry-after: 1\r\n",
         "\r\ncontent-type: application/problem+json\r\n",
-        "urn:lethe:problem:too-many-connections",
+        "/problems#too-many-connections",
         "trusted_proxies",
     ] {
         assert!(told.contains(part), "{part}: {told}");
@@ -224,4 +224,6 @@ async fn a_workers_port_is_as_bounded() {
     assert!((16..=32).contains(&held.len()), "{}", held.len());
     assert!(told.starts_with("HTTP/1.1 503 "), "{told}");
     take(MODEST, worker).await.expect("there are some for another address");
+    // The type of the problem leads there.
+    assert_eq!(worker.get("/problems").await.status, 200);
 }

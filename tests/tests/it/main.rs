@@ -22,6 +22,7 @@ mod doorbell;
 mod doubtful;
 mod embedded;
 mod erasing;
+mod first_steps;
 mod grants;
 mod knocking;
 mod ledger_refuses;

@@ -117,7 +117,7 @@ async fn what_workers_have_said_refuses_a_person_at_once_and_is_absent_to_other_
     reported(&service).await;
 
     let mut asked = person(EMAIL);
-    let said = "`select.subject.user_id`: no table that this is about can hold this value: `user_id` of `memories` holds \
+    let said = "`select.subject.user_id`: no table of this job can hold this value: `user_id` of `memories` holds \
                 whole numbers";
     for aliases in [json!(null), json!(["ana"])] {
         if !aliases.is_null() {

@@ -171,3 +171,32 @@ async fn a_ledger_that_is_cut_off_and_comes_back_loses_nothing() {
     }
     site.holds(&[]).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_ledger_that_stops_answering_is_not_waited_for() {
+    let mut site = Site::new(Layout::POSTGRES_REDIS).await;
+    let (cut, through) = Cut::in_front_of(site.ledger.as_deref().unwrap());
+    site.configure(|config| config.set("ledger.url", through).set("api.request_timeout", "200ms"));
+    let service = site.api().await;
+    let client = &service.client;
+    // Connections stay open, and nothing arrives.
+    cut.stall();
+    let post = |path: &str| client.request(Method::POST, path);
+    let deletion = json!({"select": {"ids": ["a"]}});
+    for request in [
+        post("/v1/schedules/x/preview"),
+        post("/v1/jobs")
+            .header("content-type", "application/x-ndjson")
+            .body("\"a\"\n"),
+        post("/v1/jobs").json(&deletion),
+        client.request(Method::GET, "/v1/jobs/00000000-0000-7000-8000-000000000000/events"),
+        client.request(Method::GET, "/v1/jobs"),
+    ] {
+        let answer = client.send(request).await;
+        assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE, "{}", answer.text);
+        let kind = answer.body["type"].as_str().unwrap();
+        assert!(kind.ends_with("slow"), "{}", answer.text);
+        assert!(answer.headers.contains_key("retry-after"));
+    }
+    cut.restore();
+}

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 const AGENT: &str = "agent = \"agent_id\" }\n";
 
 /// The log message of a worker that begins to read a table in pieces.
-const IN_PIECES: &str = "it is read in pieces";
+const IN_PIECES: &str = "the table is read in pieces";
 
 // A comparison of owners takes a millisecond: all of them take twice the time limit of a call. PostgreSQL calls
 // functions with a lower declared cost first. No index finds an owner. This table stands for a larger one, where

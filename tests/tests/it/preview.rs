@@ -173,11 +173,11 @@ async fn who_waits_is_told_that_nothing_was_touched(layout: Layout) {
     for select in selections(&all) {
         let changed = wait(json!({"select": select, "expect": other})).await;
         assert_eq!(changed.status, StatusCode::CONFLICT, "{}", changed.text);
-        assert_eq!(changed.body["type"], "urn:lethe:problem:selection-changed");
+        assert_eq!(changed.body["type"], "/problems#selection-changed");
     }
     let over = wait(json!({"select": {"subject": {"user_id": "ana"}}, "limit": 29})).await;
     assert_eq!(over.status, StatusCode::CONFLICT, "{}", over.text);
-    assert_eq!(over.body["type"], "urn:lethe:problem:selection-too-large");
+    assert_eq!(over.body["type"], "/problems#selection-too-large");
     site.holds(&all).await;
     let deletes = site.tap.calls().get(DELETE).copied();
     assert_eq!(deletes, None, "nothing was even asked to be deleted");

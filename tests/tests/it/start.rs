@@ -8,10 +8,12 @@ use lethe_tests::memories::{self, ids};
 use lethe_tests::postgres::Postgres;
 use lethe_tests::process::Process;
 use lethe_tests::redis::Redis;
-use lethe_tests::service::{Site, lethe, logged, up};
+use lethe_tests::service::{Site, lethe, logged, role, up};
 use lethe_tests::{config, ledger, wait};
 use reqwest::StatusCode;
 use serde_json::json;
+use sqlx::migrate::Migrate as _;
+use sqlx::{Connection as _, PgConnection};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn processes_may_start_before_what_they_depend_on() {
@@ -81,6 +83,25 @@ async fn a_bad_configuration_is_refused_with_all_that_is_wrong() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn memories_in_the_file_of_the_usual_ledger_are_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    let data = directory.path().join("data");
+    let memories = format!("sqlite://{}/./ledger.sqlite", data.display());
+    let target = format!(
+        "[[target]]\nname = \"main\"\nsql = {{ url = \"{memories}\" }}\n[[target.table]]\nname = \"memories\"\n\
+         columns = {{ id = \"id\" }}"
+    );
+    let path = Config::default().targets(&target).write(directory.path());
+    let mut command = lethe();
+    command.arg("up").arg("--config").arg(path).arg("--data").arg(&data);
+    let mut process = Process::start("up", &mut command, directory.path());
+    assert_eq!(process.exits().await.code(), Some(2));
+    let said = process.log();
+    assert!(said.contains("target[0].sql.url: write another file"), "{said}");
+    assert!(!data.join("ledger.sqlite").exists(), "no file was made");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_ledger_that_cannot_be_migrated_ends_every_role_with_its_error() {
     let site = Site::new(Layout::POSTGRES_REDIS).await;
     let mut migrating = site.role("migrate");
@@ -94,6 +115,34 @@ async fn a_ledger_that_cannot_be_migrated_ends_every_role_with_its_error() {
         assert_eq!(said.as_deref(), Some("the ledger could not be migrated"), "{role}");
         assert!(process.log().contains("error: migrate the ledger"), "{role}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wrong_user_and_a_wrong_host_of_the_ledger_are_said_with_what_to_do() {
+    let directory = tempfile::tempdir().unwrap();
+    let shared = lethe_tests::postgres::shared();
+    let (_, server) = shared.split_once('@').unwrap();
+    let config = |url: String| Config::default().set("ledger.url", url);
+    let mut refused = role(
+        "migrate",
+        &config(format!("postgres://no-such-role@{server}")),
+        directory.path(),
+    );
+    assert_eq!(refused.exits().await.code(), Some(1));
+    let says = "help: the database refuses the user or the password in ledger.url";
+    assert!(refused.log().contains(says), "{}", refused.log());
+
+    // Longer than any name can be: no name server is asked.
+    let nowhere = format!("postgres://u@{}.invalid/lethe", "x".repeat(64));
+    let mut waiting = role("migrate", &config(nowhere), directory.path());
+    let advice = waiting
+        .says("it waits", |process| {
+            logged(process, "waiting for the ledger", "advice")
+        })
+        .await;
+    assert!(advice.contains("does not resolve"), "{advice}");
+    waiting.terminate();
+    assert_eq!(waiting.exits().await.code(), Some(1));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -112,17 +161,48 @@ async fn a_process_that_waits_for_its_ledger_stops_when_asked() {
         Process::start(role, &mut command, directory.path())
     });
     for process in &mut processes {
-        process
+        let advice = process
             .says("it waits", |process| {
-                logged(process, "waiting for the ledger", "message")
+                logged(process, "waiting for the ledger", "advice")
             })
             .await;
+        assert!(advice.contains("no database answers at the address"), "{advice}");
         process.terminate();
     }
     for process in &mut processes {
         let status = process.exits().await;
         assert_eq!(status.code(), Some(0), "{}", process.log());
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_process_that_waits_for_the_migrations_of_another_stops_when_asked() {
+    let site = Site::new(Layout::POSTGRES_REDIS).await;
+    let url = site.ledger.clone().unwrap();
+    // As another process that migrates.
+    let mut another = PgConnection::connect(&url).await.unwrap();
+    another.lock().await.unwrap();
+    let mut processes = ["api", "worker", "migrate"].map(|role| site.role(role));
+    let database = lethe_tests::postgres::connect(&url);
+    let waiting = "SELECT count(*) FROM pg_stat_activity
+        WHERE wait_event_type = 'Lock' AND wait_event = 'advisory' AND datname = current_database()";
+    wait::until_true("all wait for its lock", || async {
+        sqlx::query_scalar::<_, i64>(waiting)
+            .fetch_one(&database)
+            .await
+            .unwrap()
+            == 3
+    })
+    .await;
+    for process in &processes {
+        process.terminate();
+    }
+    for (process, code) in processes.iter_mut().zip([0, 0, 1]) {
+        assert_eq!(process.exits().await.code(), Some(code), "{}", process.log());
+        // The lock is still held. A statement that had passed its time limit would be in the log.
+        assert!(!process.log().contains("waiting for the ledger"), "{}", process.log());
+    }
+    another.unlock().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

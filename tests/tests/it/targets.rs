@@ -109,7 +109,7 @@ async fn what_points_lack_and_what_has_no_index_is_said() {
         .await;
     site.vectors.index("agent_id", FieldType::Keyword).await;
     let (_, said) = check(&site, &[]).await;
-    let lacks = "`collection.payload.user`: 1 of 3 points that were looked at have no `user_id`; ";
+    let lacks = "`collection.payload.user`: 1 of 3 sampled points have no `user_id`; ";
     assert!(said.contains(lacks), "{said}");
     // Looks for points use both fields.
     for (key, field) in [("id", "memory_id"), ("user", "user_id")] {
@@ -151,7 +151,7 @@ async fn memories_that_outlive_their_conversations_are_not_lost_on_the_way() {
     let (wrong, said) = check(&site, &[]).await;
     assert_eq!(wrong.status.code(), Some(1), "{said}");
     assert!(
-        said.contains("rows of `memories` outlive what they reference by `conversation_id`"),
+        said.contains("rows of `memories` stay when the row referenced by `conversation_id` is deleted"),
         "{said}"
     );
     let service = site.up().await;

@@ -8,7 +8,7 @@ use lethe_tests::service::lethe;
 const NOWHERE: &str = "http://127.0.0.1:9";
 
 /// Every subcommand.
-const COMMANDS: [&[&str]; 37] = [
+const COMMANDS: [&[&str]; 40] = [
     &[],
     &["up"],
     &["demo"],
@@ -33,6 +33,7 @@ const COMMANDS: [&[&str]; 37] = [
     &["targets"],
     &["targets", "check"],
     &["targets", "infer"],
+    &["targets", "list"],
     &["targets", "siblings"],
     &["targets", "retire"],
     &["health"],
@@ -46,6 +47,8 @@ const COMMANDS: [&[&str]; 37] = [
     &["audit"],
     &["pause"],
     &["resume"],
+    &["completions"],
+    &["man"],
 ];
 
 /// Runs `lethe` in an empty directory, with a key in its environment.
@@ -97,10 +100,11 @@ fn every_command_says_what_it_is_for() {
     insta::assert_snapshot!("help", all);
 }
 
-/// Returns the subcommands that a help text lists.
+/// Returns the subcommands that a help text lists, in one group or several.
 fn subcommands(help: &str) -> impl Iterator<Item = &str> {
-    let (_, listed) = help.split_once("Commands:\n").unwrap_or_default();
-    let names = listed.lines().map_while(|line| line.split_whitespace().next());
+    let groups = help.split("\n\n").filter(|part| part.starts_with("Commands"));
+    let listed = groups.flat_map(|group| group.lines().skip(1));
+    let names = listed.filter_map(|line| line.split_whitespace().next());
     names.filter(|name| *name != "help")
 }
 
@@ -143,6 +147,14 @@ fn a_command_without_what_it_needs_is_refused() {
         (&["items", "1"], "--outcome"),
         (&["pause", "main", "other"], "unexpected argument"),
         (&["resume", "main", "other"], "unexpected argument"),
+        (
+            &["up", "--qdrant-listen", "0.0.0.0:6334"],
+            "write an address of this machine",
+        ),
+        (&["up", "--qdrant-listen", "6334"], "write an address of this machine"),
+        (&["jobs", "--output", "yaml"], "[possible values: text, json]"),
+        (&["completions", "tcsh"], "bash, elvish, fish, powershell, zsh"),
+        (&["man"], "<DIR>"),
     ] {
         refused(arguments, 2, says);
     }
@@ -198,11 +210,11 @@ fn what_is_refused_before_anything_is_sent() {
         ),
         (&["targets", "retire", "main"], 1, "write TARGET/TABLE"),
         (&["targets", "retire", "main/../x"], 1, "write TARGET/TABLE"),
-        (&["watch", "../keys"], 1, "no job has such an id"),
-        (&["cancel", "../targets/main/pause?"], 1, "no job has such an id"),
-        (&["retry", "1"], 1, "no job has such an id"),
-        (&["pace", "1", "50"], 1, "no job has such an id"),
-        (&["items", "1", "--outcome", "failed"], 1, "no job has such an id"),
+        (&["watch", "../keys"], 1, "write the id of a job"),
+        (&["cancel", "../targets/main/pause?"], 1, "write the id of a job"),
+        (&["retry", "1"], 1, "write the id of a job"),
+        (&["pace", "1", "50"], 1, "write the id of a job"),
+        (&["items", "1", "--outcome", "failed"], 1, "write the id of a job"),
         // Without a name in the path, these would pause and resume everything.
         (&["pause", ".."], 1, "no target has such a name"),
         (&["resume", ".."], 1, "no target has such a name"),
@@ -210,9 +222,14 @@ fn what_is_refused_before_anything_is_sent() {
     ] {
         refused(arguments, code, says);
     }
-    for url in ["", "localhost:7878", "127.0.0.1:7878", "ftp://localhost"] {
-        refused(&["jobs", "--url", url], 2, "write a URL such as http://127.0.0.1:7878");
-        refused(&["health", url], 2, "write a URL such as http://127.0.0.1:7878");
+    for (url, says) in [
+        ("", "write a URL such as http://127.0.0.1:7878"),
+        ("ftp://localhost", "write a URL such as http://127.0.0.1:7878"),
+        ("localhost:7878", "the scheme is missing: write http://localhost:7878"),
+        ("127.0.0.1:7878", "the scheme is missing: write http://127.0.0.1:7878"),
+    ] {
+        refused(&["jobs", "--url", url], 2, &format!("{says} in --url or LETHE_URL"));
+        refused(&["health", url], 2, says);
     }
     let output = run(&["jobs", "--url", NOWHERE], "a-key\n");
     let said = String::from_utf8(output.stderr).unwrap();
@@ -244,12 +261,27 @@ fn an_api_that_cannot_be_reached_is_said() {
         &["schedules", "pause", "nightly"],
         &["schedules", "resume", "nightly"],
         &["schedules", "preview", "nightly"],
+        &["targets", "list"],
         &["targets", "siblings"],
         &["targets", "retire", "main/memories"],
     ] {
-        refused(&[arguments, &["--url", NOWHERE]].concat(), 1, "reach the API");
+        let says = "cannot reach the API at http://127.0.0.1:9: nothing listens there: start it";
+        refused(&[arguments, &["--url", NOWHERE]].concat(), 1, says);
     }
-    refused(&["health", NOWHERE], 1, "ask for readiness");
+    refused(
+        &["health", NOWHERE],
+        1,
+        "cannot reach the process at http://127.0.0.1:9",
+    );
+    // Longer than any name can be: no name server is asked.
+    let nowhere = format!("http://{}.invalid:7878", "x".repeat(64));
+    refused(&["jobs", "--url", &nowhere], 1, "the host name does not resolve");
+    let database = format!("postgres://u@{}.invalid/x?sslmode=verify-full", "x".repeat(64));
+    refused(
+        &["targets", "infer", &database],
+        1,
+        "the host name in its URL does not resolve",
+    );
 }
 
 #[test]
@@ -266,4 +298,28 @@ fn directories_that_cannot_be_used_are_named() {
         1,
         "holds memories already",
     );
+}
+
+#[test]
+fn completions_and_man_pages_know_every_command() {
+    for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
+        let output = run(&["completions", shell], "a-key");
+        let script = String::from_utf8(output.stdout).unwrap();
+        assert!(output.status.success() && output.stderr.is_empty(), "{shell}");
+        for word in ["forget-audit", "infer", "require-found"] {
+            assert!(script.contains(word), "{shell}: {word}");
+        }
+        assert!(!script.contains("a-key"), "{shell}");
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let pages = directory.path().join("man/man1");
+    let output = run(&["man", pages.to_str().unwrap()], "a-key");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    for command in COMMANDS {
+        let name = [&["lethe"][..], command].concat().join("-");
+        let page = std::fs::read_to_string(pages.join(format!("{name}.1"))).unwrap();
+        assert!(page.contains(".SH NAME") && !page.contains("a-key"), "{name}");
+    }
+    let files = std::fs::read_dir(&pages).unwrap().count();
+    assert_eq!(files, COMMANDS.len());
 }
