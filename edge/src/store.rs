@@ -1,7 +1,7 @@
 //! All collections of one directory.
 //!
-//! One rename makes a collection appear, after the slow work, or disappear, before it. So a process
-//! that dies here leaves it whole or not at all. After a failure, a collection is known as long as a
+//! One rename makes a collection appear after the slow work, and disappear before it. So a process
+//! that dies leaves it whole or not at all. After a failure, a collection is known as long as a
 //! restart may find it. All functions block.
 
 use std::{
@@ -111,7 +111,7 @@ impl Store {
         let synced = self.sync().map_err(Failure::from);
         let opened = synced.and_then(|()| Collection::open(name, &directory, self.limits.clone()));
         let collection = opened.inspect_err(|_| {
-            // It has no points yet. The next start must not find a collection that nobody knows now.
+            // It has no points yet. The next start must not find a collection that is unknown now.
             let undone = fs::rename(&directory, &building).and_then(|()| self.sync());
             if let Err(error) = undone {
                 let cause = Failure::from(error).cause();
@@ -130,7 +130,7 @@ impl Store {
     pub(crate) fn delete(&self, name: &str) -> Result<bool, Failure> {
         let _changing = self.changing();
         let Ok(collection) = self.get(name) else {
-            // Files of a call that failed may be there still.
+            // A failed call may have left files.
             files::make_empty(&self.temporary())?;
             return Ok(false);
         };
@@ -138,7 +138,7 @@ impl Store {
         collection.close(Ending::Leaving);
         let directory = self.directory().join(name);
         let renamed = fs::rename(&directory, self.temporary().join(Uuid::new_v4().to_string()));
-        // If it is gone from there, an earlier call renamed it, and could not sync that.
+        // If the directory is gone, an earlier call renamed it, but could not sync that.
         if let Err(error) = renamed
             && !matches!(directory.try_exists(), Ok(false))
         {
@@ -146,7 +146,7 @@ impl Store {
             return Err(error.into());
         }
         // Until this sync, a power cut may bring the collection back. So its name stays known, and no answer says that
-        // its points are gone. A request that began before is answered the same, and finds nothing when it is repeated.
+        // its points are gone. Requests that began before get the same answer, and find nothing when repeated.
         self.sync()?;
         self.collections
             .write()
@@ -156,7 +156,7 @@ impl Store {
         Ok(true)
     }
 
-    /// Opens a closed collection again, whose deletion failed.
+    /// Reopens a closed collection whose deletion failed.
     fn serve_again(&self, name: &str, closed: &Collection, was_broken: bool) {
         let directory = self.directory().join(name);
         let opened = if was_broken {
@@ -179,7 +179,7 @@ impl Store {
         files::sync(&self.directory())
     }
 
-    /// Applies and flushes the queued writes of all collections, and closes these.
+    /// Closes all collections after their queued writes are applied and flushed.
     pub(crate) fn close(&self) {
         let _changing = self.changing();
         let collections = self.collections.read().unwrap_or_else(PoisonError::into_inner);

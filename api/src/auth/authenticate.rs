@@ -30,7 +30,7 @@ where
 }
 
 impl Auth {
-    /// Returns the caller, if its credentials prove it by one of `schemes` and it stays below the rate limit.
+    /// Returns the caller that the credentials prove by one of `schemes`, if it stays below its rate limit.
     ///
     /// # Errors
     /// 401 with the accepted schemes. 429 above the rate limit or the limit of failures. 503 while a dependency is
@@ -125,15 +125,15 @@ impl Auth {
         })
     }
 
-    /// Looks up a key that may be a guess. A look-up that fails or takes too long gives `failure` back: it tells nobody
-    /// anything.
+    /// Looks up a key that may be a guess. A look-up that fails or takes too long gives `failure` back: it reveals
+    /// nothing.
     ///
     /// # Cancel safety
     ///
     /// A look-up that has begun goes on without its caller. Otherwise guesses of callers that leave at once would not
     /// count, though each costs a query.
     async fn guessed(&self, presented: &str, failure: Failure) -> Result<Answer, Problem> {
-        // At most as many look-ups run as there are questions.
+        // The questions limit the concurrent look-ups.
         let question = self.known_keys().question().await?;
         let (auth, presented) = (self.clone(), presented.to_owned());
         let look_up = tokio::spawn(async move {

@@ -1,7 +1,7 @@
 //! The admission of all native, compatible and scheduled requests.
 //!
 //! The checks run in this order: column types, spellings of ids, number of unfinished jobs, in all and of the caller.
-//! After them only the ledger can refuse a job. A repeated request makes no job, so no number refuses it.
+//! After them only the ledger can refuse a job. A repeated request makes no job, so no limit refuses it.
 
 use std::time::Duration;
 
@@ -35,7 +35,7 @@ pub(crate) struct Submitted {
 }
 
 /// Accepts a job, or returns the job that the same request made before. The job counts among those of `caller`. It
-/// holds the bytes of its body, `held`, until it is in the ledger.
+/// holds its body's bytes, `held`, until the ledger has it.
 pub(crate) async fn submit(
     state: &AppState,
     caller: &str,

@@ -3,8 +3,8 @@
 //! one record ends it.
 //!
 //! If the process dies before the intent is committed, nothing happened. If it dies later, the next holder of the lease
-//! finishes the intent by its ids, in all stores, before anything else. The SQL row is deleted after the vector, since
-//! it is the last handle on a memory. The row stays if a vector turns out to belong to another owner.
+//! finishes the intent by its ids, in all stores, before anything else. The SQL row is the last handle on a memory, so
+//! it is deleted after the vector. The row stays if a vector turns out to belong to another owner.
 
 use crate::lease::{Environment, LeaseGuard, Next, Stop};
 use crate::targets::Mapped;
@@ -35,7 +35,7 @@ use select::select;
 
 /// Erases partitions until they end. Returns the partitions to read back now, and whether a store was called.
 ///
-/// Several leases have only lists of ids, which fit into one batch together.
+/// Several leases hold only lists of ids, which together fit into one batch.
 pub(crate) async fn erase(
     env: &Environment,
     mapped: &Mapped,

@@ -71,7 +71,7 @@ async fn look(env: &Environment, mapped: &Mapped, leases: &mut [LeaseGuard]) -> 
     ids(env, mapped, leases).await
 }
 
-/// Returns for each list of ids whether no store has anything left: no memory, and no vector of an unknown owner.
+/// Returns, for each list of ids, whether no store has a memory or a vector of an unknown owner left.
 pub(crate) async fn is_gone(env: &Environment, mapped: &Mapped, leases: &[&LeaseGuard]) -> Result<Vec<bool>, Stop> {
     let found = find(env, mapped, leases).await?;
     let is_gone = |found: &Remaining| found.residue == 0 && found.unverifiable.is_empty();
@@ -139,7 +139,7 @@ async fn unverifiable(env: &Environment, lease: &LeaseGuard, found: &mut Remaini
 
 /// Counts all memories of a subject in one table and its collection.
 async fn subject(env: &Environment, mapped: &Mapped, lease: &mut LeaseGuard) -> Result<Remaining, Stop> {
-    // The plan decided this, and reported it. A check now may differ: a column may seem to hold no such value after
+    // The plan decided and reported the skip. A check now may differ: a column may seem to hold no such value after
     // all rows with such values were deleted.
     if Cursor::of(lease).skipped {
         return Ok(Remaining::default());
@@ -171,7 +171,7 @@ async fn subject(env: &Environment, mapped: &Mapped, lease: &mut LeaseGuard) -> 
 /// may be new. Points that a plan listed are read back list by list.
 async fn query(env: &Environment, mapped: &Mapped, lease: &mut LeaseGuard) -> Result<Remaining, Stop> {
     let mut found = Remaining::default();
-    // Earlier attempts may have taken all that the job takes: the rest stays.
+    // Earlier attempts may have used up `max_memories`: the rest stays.
     if lease.snapshot.is_none() || lease.job.max_memories == Some(0) {
         return Ok(found);
     }
@@ -180,9 +180,9 @@ async fn query(env: &Environment, mapped: &Mapped, lease: &mut LeaseGuard) -> Re
         None => rows::count(env, mapped, lease).await?,
         Some(through) => rows::count_through(env, mapped, lease, &through).await?,
     };
-    let mut items: Vec<ItemRow> = Vec::new();
+    let (mut items, mut last): (Vec<ItemRow>, Option<String>) = (Vec::new(), None);
     while left > 0 {
-        // One round per page: the number of changed memories has no bound.
+        // Once a page: the number of changed memories has no bound.
         lease.keep(env).await?;
         let size = env.config.worker.batch;
         let after = items.last().map(ItemRow::cursor).unwrap_or_default();
@@ -195,16 +195,26 @@ async fn query(env: &Environment, mapped: &Mapped, lease: &mut LeaseGuard) -> Re
         }
         items = page;
         let here = |item: &&ItemRow| item.store == StoreKind::Sql.as_str() && item.table == lease.route.table;
-        let changed: Vec<Item> = items
-            .iter()
-            .filter(here)
-            .map(|item| Item::new(&item.id, &conditions))
+        let changed: Vec<Item> = each_once(items.iter().filter(here), &mut last)
+            .map(|id| Item::new(id, &conditions))
             .collect();
         left = left.saturating_sub(matching(env, mapped, &changed).await?);
     }
     found.still(StoreKind::Sql, left);
     found.residue = left;
     Ok(found)
+}
+
+/// Returns the ids of items, each id once. Each round that meets a changed memory adds an item, and the items of a memory
+/// come one after the other. `last` is the last id of the page before, and becomes the last id of this page.
+fn each_once<'i>(items: impl Iterator<Item = &'i ItemRow>, last: &mut Option<String>) -> impl Iterator<Item = &'i str> {
+    items.map(|item| item.id.as_str()).filter(move |id| {
+        let is_new = last.as_deref() != Some(*id);
+        if is_new {
+            *last = Some((*id).to_owned());
+        }
+        is_new
+    })
 }
 
 /// Returns how many of these memories have a row under their conditions.
@@ -258,9 +268,9 @@ async fn points(
     Ok(points)
 }
 
-/// Drops the points whose row is in this table. Points of the subject's rows were counted with the rows.
-/// The others carry the subject's name, but their row has another owner: their owner is unknown, and
-/// their number is returned.
+/// Drops points with a row in this table. Points of the subject's rows were counted with the rows.
+/// The other dropped points name the subject, but their row has another owner. Returns their number,
+/// since their owner is unknown.
 async fn without_own_rows(
     env: &Environment,
     mapped: &Mapped,
@@ -294,7 +304,7 @@ async fn without_own_rows(
 impl Remaining {
     fn add(&mut self, entry: &Entry) {
         let vectors = entry.vectors.go();
-        // A disagreement means that the job has a row, which did not exist when the batch looked for it.
+        // `Disagree` implies a row of the job, which did not exist when the batch looked for it.
         let row = entry.row || entry.vectors == Vectors::Disagree;
         for (store, there) in [(StoreKind::Sql, row), (StoreKind::Vector, vectors)] {
             if let Some(id) = entry.id.as_ref().filter(|_| there) {
@@ -352,5 +362,32 @@ fn step_of(lease: &Lease, found: Remaining) -> Step {
         progress: Cursor::of(lease).kept(),
         remaining: 0,
         end: Some(end),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn item(id: &str, ordinal: i64) -> ItemRow {
+        ItemRow {
+            id: id.to_owned(),
+            table: "memories".to_owned(),
+            store: StoreKind::Sql.as_str().to_owned(),
+            outcome: Outcome::Conflicted.as_str().to_owned(),
+            code: None,
+            ordinal,
+        }
+    }
+
+    #[test]
+    fn a_memory_that_several_rounds_met_is_looked_for_once() {
+        let pages = [[item("a", 0), item("a", 3)], [item("a", 7), item("b", 3)]];
+        let mut last = None;
+        let ids: Vec<&str> = pages
+            .iter()
+            .flat_map(|page| each_once(page.iter(), &mut last).collect::<Vec<_>>())
+            .collect();
+        assert_eq!(ids, ["a", "b"]);
     }
 }

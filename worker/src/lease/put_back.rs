@@ -41,7 +41,7 @@ pub(crate) async fn after_stop(env: &Environment, claimed: &[Fence], stop: Stop)
     }
 }
 
-/// Releases leases after a panic. Each retries alone, and fails by a panic after `lease.rescues` failed attempts.
+/// Releases leases after a panic. Each retries alone. A panic after `lease.rescues` failed attempts fails it.
 pub(crate) async fn after_panic(env: &Environment, claimed: &[Fence]) {
     let mut held = env.leases.still_held(claimed);
     for lease in &held {
@@ -69,7 +69,7 @@ pub(crate) async fn after_panic(env: &Environment, claimed: &[Fence]) {
     }
 }
 
-/// Fails the partition whose step the ledger refused a statement.
+/// Fails the partition whose step the ledger refused.
 async fn fail_refused(env: &Environment, fence: Fence) {
     for lease in env.leases.still_held(&[fence]) {
         if lease.fail(env, LEDGER_REFUSED).await.is_err() {
@@ -94,8 +94,8 @@ async fn after_error(env: &Environment, claimed: &[Fence], error: &StoreError) {
     }
 }
 
-/// Releases the leases that a task still holds. Once the ledger has accepted this, counts a retry of each if an error
-/// caused it, and notifies the watchers of their jobs.
+/// Releases the leases that a task still holds. Once the ledger accepts this, counts each retry that an error caused,
+/// and notifies the watchers of their jobs.
 async fn put_back(env: &Environment, claimed: &[Fence], error: Option<ErrorCode>) {
     let held = env.leases.still_held(claimed);
     let failures = held.iter().map(|lease| lease.failures).max().unwrap_or(0);
@@ -121,7 +121,7 @@ async fn put_back(env: &Environment, claimed: &[Fence], error: Option<ErrorCode>
             metrics::retry(RetryClass::Transient, error);
         }
     }
-    // Those that ended by this are among them.
+    // This includes jobs that ended by this.
     for job in held.iter().map(|lease| lease.job.id).collect::<BTreeSet<JobId>>() {
         env.changed(job);
     }

@@ -32,7 +32,7 @@ pub(crate) async fn run(
     let mut doorbell = env.doorbell.subscribe();
     let mut claimer = Claimer::new(&env, &slots, &groups);
     let mut rung = true;
-    // Whether a ring is the reason, and whether this worker got work at the ring before.
+    // Whether a ring woke the loop, and whether this worker got work at the last ring.
     let (mut is_ring, mut got_work) = (false, true);
     loop {
         if is_ring && !got_work && env.doorbell.is_shared() {
@@ -43,7 +43,7 @@ pub(crate) async fn run(
         };
         env.health.turned();
         claimer.next_round().await;
-        // The claim finds the work of all of them.
+        // This claim answers all rings so far.
         doorbell.skip();
         let found = claimer.claim(permit).await;
         if std::mem::take(&mut is_ring) {
@@ -83,14 +83,14 @@ pub(crate) async fn run(
 }
 
 /// Returns the time until the next look into the ledger, and whether work becomes due then; `None` if this worker has
-/// read a change of siblings, so that the same claim may find work now.
+/// just read a change of siblings: the same claim may find work now.
 async fn next_look(env: &Environment, claimer: &mut Claimer<'_>) -> Option<(Duration, bool)> {
     let ahead = match claimer.ahead.take() {
         Some(ahead) => Some(ahead),
         None => match env.ledger.ahead(&env.mappings.routes()).await {
             Ok(ahead) => Some(ahead),
             Err(error) => {
-                // After a claim that failed too, its pause stays.
+                // A failed claim has set the pause already.
                 if claimer.trouble.is_none() {
                     claimer.in_trouble(&error);
                 }
@@ -107,7 +107,7 @@ async fn next_look(env: &Environment, claimer: &mut Claimer<'_>) -> Option<(Dura
     }
     // Jitter keeps idle workers from polling at the same time.
     let poll = env.config.worker.poll.mul_f64(rand::random_range(0.5..1.5));
-    // Last: each of the calls above may have found the ledger unreachable.
+    // Read last: each call above may find the ledger unreachable.
     let poll = claimer.trouble.map_or(poll, |pause| pause.min(poll));
     let due = ahead.and_then(|ahead| ahead.due_in_ms).map(Duration::from_millis);
     let due = due.filter(|due| *due < poll);
@@ -156,7 +156,7 @@ async fn free_slot(
     }
 }
 
-/// Waits until a claim may find more. A second slot is free (after a claim for the only one), or a target that held its
+/// Waits until a claim may find more: a second slot is free (after a claim for the only one), a target that held its
 /// share has freed a slot, or a store that was down answers again.
 async fn another(env: &Environment, slots: &Semaphore, last: &Claimer<'_>) {
     tokio::select! {

@@ -53,7 +53,7 @@ pub(super) struct Claimer<'a> {
     /// The number of small partitions that a claim asks for: as many as found a slot last time, doubled while all of
     /// them do.
     small: u32,
-    /// The smaller limit of the last claim. Fewer partitions than this are all due ones. 0 means unknown.
+    /// The smaller limit of the last claim; 0 if unknown. A claim of fewer partitions took all due ones.
     asked: usize,
     /// Whether the claim asked for small jobs only, since one slot was free.
     pub(super) confined: bool,
@@ -215,7 +215,7 @@ impl<'a> Claimer<'a> {
 
     /// Claims from each offer in turn, until one has work.
     async fn ask_each(&mut self, offers: &[Offer], free: usize) -> Result<Vec<Lease>, LedgerError> {
-        // The last free slot is for small jobs, so that large ones do not block them. Slots of ill targets do not help.
+        // The last free slot is for small jobs, so that large ones do not block them. Ill targets' slots do not count.
         let ill = self.env.shares.held_by(|target| self.env.breakers.is_ill(target));
         self.confined = free <= 1 && self.env.config.worker.slots.saturating_sub(ill) > 1;
         let first = usize::try_from(self.turn).unwrap_or(0) % offers.len().max(1);
@@ -243,7 +243,7 @@ impl<'a> Claimer<'a> {
         Ok(Vec::new())
     }
 
-    /// Claims small jobs or one large job. The kinds take turns in coming first for an only slot.
+    /// Claims small jobs or one large job. Each kind comes first in turn for a single slot.
     async fn in_turn(&mut self, routes: &[Route]) -> Result<Vec<Lease>, LedgerError> {
         let small_first = self.turn.is_multiple_of(2);
         self.large = self.large.wrapping_add(u64::from(!small_first));
@@ -283,7 +283,7 @@ impl<'a> Claimer<'a> {
         Ok((Vec::new(), None))
     }
 
-    /// Claims one partition. The kinds take turns in coming first, since all partitions of one kind may have to wait.
+    /// Claims one partition. Each kind comes first in turn, since all partitions of one kind may have to wait.
     async fn probe(&mut self, routes: &[Route]) -> Result<Vec<Lease>, LedgerError> {
         self.probes = self.probes.wrapping_add(1);
         let kinds = if self.probes.is_multiple_of(2) {
@@ -342,7 +342,7 @@ impl<'a> Claimer<'a> {
         (room.slots > 0).then(|| env.shares.take(target))
     }
 
-    /// Sends groups to the tasks, each with a permit, and releases at once the leases without a slot. Returns their
+    /// Sends groups to the tasks, each with a permit. Releases leases without a slot at once, and returns their
     /// number.
     async fn hand_out(&self, leases: Vec<Lease>, trial: Option<u64>, permit: OwnedSemaphorePermit) -> usize {
         let mut permit = Some(permit);

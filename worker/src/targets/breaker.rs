@@ -102,7 +102,7 @@ impl Breakers {
         }
     }
 
-    /// Returns whether a partition of another target may ask a store of this one: not during its pause.
+    /// Returns whether other targets' partitions may ask its stores: if it is closed or ready to probe.
     pub(crate) fn may_ask(&self, target: &str, now: Instant) -> bool {
         matches!(self.allowed(target, now), Allowed::Yes | Allowed::Probe)
     }
@@ -142,7 +142,7 @@ impl Breakers {
         let mut all = self.lock();
         let tripped = all.get_mut(target).filter(|tripped| tripped.until.is_some())?;
         let trial = match tripped.trial {
-            // The last probe may only be slow. If it had to be the newest one, no slow probe could close the breaker.
+            // The last probe may only be slow. With a new number each time, no slow probe could close the breaker.
             Trial::Partition(trial) => trial,
             Trial::Ping | Trial::Answered => self.trials.fetch_add(1, Ordering::Relaxed),
         };
@@ -201,7 +201,7 @@ impl Breakers {
         self.lock().get(target).map(|tripped| tripped.code)
     }
 
-    /// Waits until the [illness](Self::illness) of a target changes. Only one caller may wait at a time.
+    /// Waits until a target has a new [illness](Self::illness). Only one caller may wait at a time.
     pub(crate) async fn fell_ill(&self) {
         self.fell_ill.notified().await;
     }

@@ -15,7 +15,7 @@ use super::shares::{Full, Share, Shares};
 use crate::http::problem::{Kind, Problem};
 
 /// The longest wait for room.
-// Long enough for a burst. The ledger takes a body out of memory within a part of a second.
+// Long enough for a burst. The ledger takes a body out of memory in under a second.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The byte budget of one process.
@@ -34,7 +34,7 @@ pub(crate) struct Held {
 }
 
 impl BodyBytes {
-    /// Returns a budget. A request waits for room at most for the time limit of a request, and for some seconds.
+    /// Returns a budget. A request waits for room at most `request_timeout`, and at most `PATIENCE`.
     pub(super) fn new(bytes: u64, request_timeout: Duration) -> Self {
         Self {
             shares: Shares::new(usize::try_from(bytes).unwrap_or(usize::MAX)),
@@ -102,7 +102,7 @@ impl Held {
     async fn room_for(&mut self, n: usize) {
         let freed = Arc::clone(&self.freed);
         loop {
-            // It hears of bytes that are given back from here on, so none are missed before it waits.
+            // This future sees every release from here on, so none is missed before the wait.
             let given_back = freed.notified();
             if self.grow(n) {
                 return;

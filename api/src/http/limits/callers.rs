@@ -1,8 +1,8 @@
 //! The limits of each caller's unfinished jobs, and of the ids that these jobs list.
 //!
-//! The ledger counts them. This process adds the jobs that it accepts to the last count. Jobs that end stay in it until
-//! the next count. So an old count refuses nothing: the request counts first. Other processes may accept jobs beyond a
-//! limit until the next count here. Jobs whose acceptance is under way during a count may be missing in it.
+//! The ledger counts them. This process adds the jobs that it accepts to the last count. Ended jobs stay in it until
+//! the next count. So an old count refuses nothing: the request renews it first. Other processes may accept jobs beyond
+//! a limit until the next count here. Jobs whose acceptance is under way during a count may be missing in it.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -22,7 +22,7 @@ const PAUSES: u32 = 20;
 /// The shortest and the longest time for which jobs are added to a count.
 const ADDS: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(10));
 
-/// The longest time for which a count refuses jobs. Most counts take a part of a millisecond, and refuse for some.
+/// The longest time for which a count refuses jobs. Most counts take under a millisecond, and refuse for some.
 const REFUSES: Duration = Duration::from_millis(500);
 
 /// The number of callers beyond which old counts are dropped.
@@ -69,7 +69,7 @@ pub(crate) struct Added {
 }
 
 impl Added {
-    /// Subtracts them again: no job was made. A later count does not have them.
+    /// Subtracts them again: no job was made. A later count stays as it is.
     pub(crate) fn give_back(self) {
         let Some((count, number)) = self.count else { return };
         if let Some(last) = count.last().as_mut().filter(|last| last.number == number) {
@@ -99,11 +99,11 @@ impl Callers {
         if self.jobs == 0 && self.ids == 0 {
             return Ok(Added { count: None, more });
         }
-        // More jobs than these need no count: none is admitted then.
+        // Counts stop at the limit: beyond it no job is admitted.
         let most = if self.jobs == 0 { u64::MAX } else { self.jobs };
         let count = self.of(caller);
         let counting = match count.adds() {
-            // Nobody knows yet how many there are.
+            // No count exists yet.
             None => Some(count.counting.lock().await),
             // Other requests use the old count meanwhile, and do not wait.
             Some(false) => count.counting.try_lock().ok(),
@@ -125,7 +125,7 @@ impl Callers {
         self.add(&count, more)
     }
 
-    /// Returns the count of a caller. It stays while a request has it.
+    /// Returns the count of a caller. It is kept while in use.
     fn of(&self, caller: &str) -> Arc<Count> {
         // A panic leaves the map complete.
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
@@ -180,10 +180,10 @@ impl Counts {
 }
 
 impl Count {
-    /// Counts anew, no more than `most` jobs. The caller of this function holds the lock.
+    /// Counts anew, up to `most` jobs, under the lock `counting`.
     async fn renew(&self, ledger: &Ledger, caller: &str, most: u64) -> Result<(), LedgerError> {
         let mut begun = (Instant::now(), self.unfinished());
-        // The wait for a connection is no part of the count, and jobs that are added during the wait are in it.
+        // The count starts after the wait for a connection, and includes jobs added during that wait.
         let counted = ledger
             .unfinished_of(caller, most, || begun = (Instant::now(), self.unfinished()))
             .await?;
@@ -192,7 +192,7 @@ impl Count {
         Ok(())
     }
 
-    /// Stores what the ledger has counted. `before` is the count at the begin: what was added since may be missing.
+    /// Stores the ledger's count. It may miss jobs added since its start, when the count was `before`.
     fn counted(&self, before: Unfinished, counted: Unfinished, took: Duration) {
         let pause = took.saturating_mul(PAUSES);
         let now = Instant::now();
@@ -277,7 +277,7 @@ mod tests {
         (ledger, directory)
     }
 
-    /// Makes the last count of a caller one to which jobs may be added, and that refuses others or refuses nothing.
+    /// Lets jobs be added to the last count of a caller, and sets whether it refuses others.
     fn set_refuses(callers: &Callers, refuses: bool) {
         let count = callers.of("a");
         let mut last = count.last();
@@ -296,7 +296,7 @@ mod tests {
         // Three of the first five have ended.
         count.counted(before, of(2, 20), Duration::ZERO);
         assert_eq!(count.unfinished(), of(4, 40));
-        // A count that was replaced has nothing to give back.
+        // A replaced count takes nothing back.
         added.give_back();
         assert_eq!(count.unfinished(), of(4, 40));
         callers.add(&count, of(1, 10)).unwrap().give_back();

@@ -121,7 +121,7 @@ async fn accept(
         Some(key) => {
             let mut fingerprint = state.fingerprints().begin(ROUTE).await?;
             fingerprint.add(&principal.adds());
-            // Serialised again, in the order of the type: the caller's spelling of the JSON does not matter.
+            // Serialised again in field order, so that the caller's spelling of the JSON does not matter.
             fingerprint.add(&serde_json::to_vec(&asked).expect("a request that was JSON can be again"));
             Some(fingerprint.of(key))
         }

@@ -14,7 +14,7 @@ use crate::ledger::totals::{Increment, TotalsMetric};
 use crate::ledger::types::Kind;
 use crate::state::State;
 
-/// The memory of a request.
+/// A request in memory.
 pub trait InMemory: Send + Sync + 'static {
     /// Returns its bytes.
     fn bytes(&self) -> usize;
@@ -32,7 +32,7 @@ impl Ledger {
         self.accept_holding(job, None).await
     }
 
-    /// Accepts a job that keeps the memory of its request until it is written, even if its caller has stopped waiting.
+    /// Accepts a job, and holds its request's bytes until it is written, even if the caller stopped waiting.
     ///
     /// # Errors
     ///
@@ -48,8 +48,8 @@ struct Accepting {
     held: Option<Box<dyn InMemory>>,
 }
 
-/// The bytes of a request that count as much as an id in the size of a group.
-// Twenty thousand ids of the usual length are a MiB. A group has five MB of longer ones, and of queries.
+/// The number of bytes that count as one id in the size of a group.
+// Twenty thousand ids of the usual length are 1 MiB. A group of longer ids or queries has 5 MB.
 const BYTES: usize = 250;
 
 impl Grouped for Accepting {

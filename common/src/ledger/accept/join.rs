@@ -144,8 +144,8 @@ impl Ledger {
         Ok(())
     }
 
-    /// Returns the earlier job of the same request that succeeded, if its end is still owed to a caller.
-    /// From then on it is not owed.
+    /// Returns an earlier succeeded job of the same request whose end is still owed to a caller. After
+    /// this it is not owed.
     ///
     /// # Errors
     ///

@@ -35,8 +35,8 @@ impl Grouped for Recording {
     }
 }
 
-/// Writes records together. If the ledger refuses a group, its halves are written apart: only records that it refuses
-/// alone are refused.
+/// Writes records together. If the ledger refuses a group, its halves are written apart, until only faulty
+/// records are refused.
 async fn write_each(inner: &Inner, records: &[&Prepared]) -> Result<Vec<Recorded>, LedgerError> {
     let mut recorded = Vec::with_capacity(records.len());
     let mut open = vec![records];

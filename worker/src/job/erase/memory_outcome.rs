@@ -108,8 +108,8 @@ fn meet(target: &Target<'_>, row: Row, read_back: ReadBack) -> MemoryOutcome {
     }
     let sql = match row {
         Row::Deleted => (Outcome::Erased, None),
-        // In the attempt that wrote the intent, another client deleted the row. In a later attempt, an
-        // earlier one did.
+        // In the attempt that wrote the intent, another client deleted the row. Later, an earlier
+        // attempt did.
         Row::Gone => (if target.fresh { Outcome::Absent } else { Outcome::Erased }, None),
         Row::DroppedOut if entry.vectors.go() => (Outcome::Failed, Some(SPLIT)),
         Row::DroppedOut => (Outcome::Conflicted, None),
@@ -154,7 +154,7 @@ fn meet(target: &Target<'_>, row: Row, read_back: ReadBack) -> MemoryOutcome {
     }
 }
 
-/// Returns the outcome of a memory that was skipped, if it was.
+/// Returns the outcome of a memory if it was skipped.
 fn set_aside(target: &Target<'_>) -> Option<MemoryOutcome> {
     let entry = target.entry;
     let conflict = (Outcome::Conflicted, Some(POINT_CONFLICT));

@@ -11,7 +11,7 @@ use super::super::mapping::Mapping;
 use super::leaf::type_of;
 use crate::store::Conditions;
 
-/// The way to the rows of a condition; a later variant costs more.
+/// How the database finds a condition's rows, cheapest way first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Access {
     /// There are no rows.
@@ -39,7 +39,7 @@ fn by_index(indexed: bool) -> Access {
     if indexed { Access::Indexed } else { Access::Scanned }
 }
 
-/// Returns the way to the rows that meet all conditions: one index is enough.
+/// Returns the access to rows that meet all conditions: one index is enough.
 fn all(parts: impl Iterator<Item = Access>) -> Access {
     parts.min().unwrap_or(Access::Everywhere)
 }
