@@ -1,10 +1,10 @@
 # The image of every role: `lethe api`, `lethe worker`, `lethe migrate`, or all in one with `lethe up`.
-# The embedded vector engine is most of the build. Who has a Qdrant leaves it out: `--build-arg FEATURES=`.
+# The embedded vector engine is most of the build. Who has a Qdrant leaves it out: `--build-arg FEATURES=otlp`.
 
 FROM rust:1.95.0-bookworm AS builder
 WORKDIR /build
 COPY . .
-ARG FEATURES=embedded
+ARG FEATURES=embedded,otlp
 # The caches outlive the layers, so that a change of one file does not compile the engine again;
 # the binary has to be copied out, since a cache is not part of the image.
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
