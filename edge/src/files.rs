@@ -87,6 +87,25 @@ pub(crate) fn remove(path: &Path) -> io::Result<()> {
     }
 }
 
+/// Creates a directory and its parents, if they do not exist. Their names survive a power cut.
+pub(crate) fn make(directory: &Path) -> io::Result<()> {
+    if directory.is_dir() {
+        return Ok(());
+    }
+    let parent = match directory.parent() {
+        Some(parent) if parent != Path::new("") => parent,
+        _ => Path::new("."),
+    };
+    make(parent)?;
+    // Another process may have made it.
+    if let Err(error) = fs::create_dir(directory)
+        && !directory.is_dir()
+    {
+        return Err(error);
+    }
+    sync(parent)
+}
+
 /// Makes a directory empty. Creates it if it does not exist.
 pub(crate) fn make_empty(directory: &Path) -> io::Result<()> {
     remove(directory)?;
@@ -138,6 +157,19 @@ mod tests {
         for name in ["memories", "a.b", "..x", "émoi", &"x".repeat(255)] {
             assert!(check_name(name).is_ok(), "{name:?}");
         }
+    }
+
+    #[test]
+    fn a_directory_is_made_with_its_parents_unless_it_is_there() {
+        let directory = tempfile::tempdir().unwrap();
+        let deep = directory.path().join("a").join("b");
+        for _ in 0..2 {
+            make(&deep).unwrap();
+            assert!(deep.is_dir());
+        }
+        fs::write(directory.path().join("file"), "").unwrap();
+        assert!(make(&directory.path().join("file")).is_err());
+        assert!(make(&directory.path().join("file").join("below")).is_err());
     }
 
     #[test]

@@ -2,10 +2,10 @@
 //!
 //! One rename makes a collection appear after the slow work, and disappear before it. So a process
 //! that dies leaves it whole or not at all. After a failure, a collection is known as long as a
-//! restart may find it. All functions block.
+//! restart may find its points. All functions block.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs::{self, File, TryLockError},
     io,
     path::{Path, PathBuf},
@@ -30,8 +30,9 @@ const COLLECTIONS: usize = 256;
 pub(crate) struct Store {
     root: PathBuf,
     collections: RwLock<BTreeMap<String, Arc<Collection>>>,
-    // Held while collections are created and deleted, never while they are read.
-    changing: Mutex<()>,
+    /// Held while collections are created and deleted, never while they are read. The names of failed creations whose
+    /// directories a start may still find.
+    changing: Mutex<BTreeSet<String>>,
     limits: Limits,
     // The lock lasts as long as the file is open.
     _lock: File,
@@ -61,7 +62,9 @@ impl Store {
             cannot_sync: false.into(),
         };
         files::make_empty(&store.temporary()).map_err(unusable)?;
-        fs::create_dir_all(store.directory()).map_err(unusable)?;
+        files::make(&store.directory()).map_err(unusable)?;
+        // A process that died may have made the directory, and not synced it.
+        files::sync(root).map_err(unusable)?;
         for entry in fs::read_dir(store.directory()).map_err(unusable)? {
             let entry = entry.map_err(unusable)?;
             let name = entry.file_name().to_string_lossy().into_owned();
@@ -91,7 +94,7 @@ impl Store {
     /// Creates a collection. It is on disk and synced when this returns.
     pub(crate) fn create(&self, name: &str, config: EdgeConfig) -> Result<(), Failure> {
         files::check_name(name)?;
-        let _changing = self.changing();
+        let mut left = self.changing();
         if self.get(name).is_ok() {
             return Err(Failure::Exists(name.to_owned()));
         }
@@ -99,6 +102,9 @@ impl Store {
             return Err(Failure::Exhausted(format!(
                 "there are {COLLECTIONS} collections already"
             )));
+        }
+        if left.contains(name) {
+            self.discard(name, &mut left)?;
         }
         let building = self.temporary().join(Uuid::new_v4().to_string());
         let shard = files::shard(&building, 1);
@@ -112,13 +118,12 @@ impl Store {
         let opened = synced.and_then(|()| Collection::open(name, &directory, self.limits.clone()));
         let collection = opened.inspect_err(|_| {
             // It has no points yet. The next start must not find a collection that is unknown now.
-            let undone = fs::rename(&directory, &building).and_then(|()| self.sync());
-            if let Err(error) = undone {
+            if let Err(error) = self.discard(name, &mut left) {
                 let cause = Failure::from(error).cause();
                 tracing::error!(
                     collection = name,
                     cause,
-                    "a collection that could not be created is still on disk"
+                    "a collection that could not be created may be on disk, without points: delete it, or create it again"
                 );
             }
         })?;
@@ -128,20 +133,19 @@ impl Store {
 
     /// Deletes a collection; returns whether it existed. A call that failed may be repeated.
     pub(crate) fn delete(&self, name: &str) -> Result<bool, Failure> {
-        let _changing = self.changing();
+        let mut left = self.changing();
         let Ok(collection) = self.get(name) else {
             // A failed call may have left files.
+            if left.contains(name) {
+                self.discard(name, &mut left)?;
+            }
             files::make_empty(&self.temporary())?;
             return Ok(false);
         };
         let was_broken = collection.is_broken();
         collection.close(Ending::Leaving);
-        let directory = self.directory().join(name);
-        let renamed = fs::rename(&directory, self.temporary().join(Uuid::new_v4().to_string()));
         // If the directory is gone, an earlier call renamed it, but could not sync that.
-        if let Err(error) = renamed
-            && !matches!(directory.try_exists(), Ok(false))
-        {
+        if let Err(error) = self.rename_away(name) {
             self.serve_again(name, &collection, was_broken);
             return Err(error.into());
         }
@@ -154,6 +158,26 @@ impl Store {
             .remove(name);
         files::make_empty(&self.temporary())?;
         Ok(true)
+    }
+
+    /// Removes the directory of a failed creation. If that fails, the next call about the name repeats it.
+    // Only such names: on a file system that ignores case, another name may be the directory of a known collection.
+    fn discard(&self, name: &str, left: &mut BTreeSet<String>) -> io::Result<()> {
+        left.insert(name.to_owned());
+        self.rename_away(name)?;
+        self.sync()?;
+        left.remove(name);
+        Ok(())
+    }
+
+    /// Moves a collection's directory to the temporary ones; absent is success.
+    fn rename_away(&self, name: &str) -> io::Result<()> {
+        let directory = self.directory().join(name);
+        let renamed = fs::rename(&directory, self.temporary().join(Uuid::new_v4().to_string()));
+        match renamed {
+            Err(_) if matches!(directory.try_exists(), Ok(false)) => Ok(()),
+            renamed => renamed,
+        }
     }
 
     /// Reopens a closed collection whose deletion failed.
@@ -193,7 +217,7 @@ impl Store {
         collections.insert(name, Arc::new(collection));
     }
 
-    fn changing(&self) -> MutexGuard<'_, ()> {
+    fn changing(&self) -> MutexGuard<'_, BTreeSet<String>> {
         self.changing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -208,7 +232,7 @@ impl Store {
 
 /// Locks a directory against other processes; `None` if one holds the lock.
 fn lock(root: &Path) -> io::Result<Option<File>> {
-    fs::create_dir_all(root)?;
+    files::make(root)?;
     let file = File::create(root.join("lock"))?;
     match file.try_lock() {
         Ok(()) => Ok(Some(file)),
@@ -227,6 +251,8 @@ mod tests {
 
     use super::*;
     use crate::convert::config;
+
+    type Call = fn(&Store) -> Result<(), Failure>;
 
     fn create(store: &Store) -> Result<(), Failure> {
         let params = VectorParams {
@@ -288,6 +314,29 @@ mod tests {
             "its files are gone"
         );
         create(&store).unwrap();
+    }
+
+    #[test]
+    fn only_a_directory_that_a_failed_creation_left_is_discarded_by_the_next_call() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = Store::open(directory.path()).unwrap();
+        let shard = store.directory().join("memories").join("shard-1");
+        let delete: Call = |store| store.delete("memories").map(drop);
+        for call in [delete, create] {
+            fs::create_dir_all(&shard).unwrap();
+            store.delete("memories").unwrap();
+            assert!(shard.is_dir(), "it may be another collection's");
+            store.changing().insert("memories".to_owned());
+            // A power cut may bring the directory back, so a call that cannot sync says so.
+            store.cannot_sync.store(true, Ordering::Relaxed);
+            assert!(call(&store).is_err());
+            store.cannot_sync.store(false, Ordering::Relaxed);
+            call(&store).unwrap();
+            assert!(store.changing().is_empty());
+        }
+        assert_eq!(store.names(), ["memories"]);
+        assert!(store.delete("memories").unwrap());
+        assert_eq!(fs::read_dir(store.directory()).unwrap().count(), 0);
     }
 
     #[test]
