@@ -11,6 +11,7 @@ mod evaluate;
 mod fuzz;
 mod moment;
 mod points;
+mod respelled;
 mod typed;
 mod value;
 

@@ -1,6 +1,7 @@
 //! The checks before a filter becomes a job: its size, and filters that match every memory without
 //! saying so.
 
+use super::value::TWO_TO_63;
 use super::{Bounds, Filter, Path, Scalar};
 
 /// The most levels of nested filters.
@@ -52,6 +53,10 @@ pub enum FilterError {
     /// A number is not finite.
     #[error("write a finite number")]
     NotFinite,
+    /// A number is so large that reading it may have rounded it. A column may hold such numbers exactly, so a bound
+    /// would move.
+    #[error("write numbers between -2^63 and 2^63: larger ones would be rounded")]
+    Rounded,
     /// A value has the character U+0000. PostgreSQL compares no text with it, so a negation would match every memory.
     #[error("leave the character U+0000 out of values")]
     Nul,
@@ -171,6 +176,7 @@ impl Scalar {
     fn check(&self) -> Result<(), FilterError> {
         match self {
             Self::Float(number) if !number.is_finite() => Err(FilterError::NotFinite),
+            Self::Float(number) if number.abs() >= TWO_TO_63 => Err(FilterError::Rounded),
             Self::Text(text) if text.contains('\0') => Err(FilterError::Nul),
             Self::Float(_) | Self::Integer(_) | Self::Bool(_) | Self::Text(_) => Ok(()),
         }
@@ -330,6 +336,7 @@ mod tests {
         };
         assert_eq!(bounds(Scalar::Integer(1), Scalar::Float(2.5)).check(), Ok(()));
         assert_eq!(bounds(Scalar::from("a"), Scalar::from("b")).check(), Ok(()));
+        assert_eq!(bounds(Scalar::Integer(i64::MIN), Scalar::Float(9.2e18)).check(), Ok(()));
         for (bad, why) in [
             (bounds(Scalar::Integer(1), Scalar::from("b")), FilterError::BadBound),
             (bounds(Scalar::Bool(true), Scalar::Bool(true)), FilterError::BadBound),
@@ -339,6 +346,25 @@ mod tests {
             ),
         ] {
             assert_eq!(bad.check(), Err(why));
+        }
+    }
+
+    #[test]
+    fn a_number_that_reading_rounds_is_refused() {
+        for number in ["18446744073709551617", "-9223372036854775809", "1e19"] {
+            let value: Scalar = serde_json::from_str(number).unwrap();
+            let equal = Filter::OneOf {
+                path: Path::column("n"),
+                values: vec![value.clone()],
+            };
+            let below = range(Bounds {
+                lt: Some(value),
+                ..Bounds::default()
+            });
+            for asked in [equal, below] {
+                assert_eq!(not(asked.clone()).check(), Err(FilterError::Rounded), "{number}");
+                assert_eq!(asked.check(), Err(FilterError::Rounded), "{number}");
+            }
         }
     }
 }

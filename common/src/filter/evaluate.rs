@@ -23,7 +23,7 @@ impl Filter {
     /// Returns the evaluator of rows. `ids` is the type of the id column, and `types` returns the type of
     /// each other column.
     pub fn matcher(&self, ids: Type, types: &dyn Fn(&str) -> Type) -> Matcher {
-        Matcher(Part::of(self, ids, types))
+        Matcher(Part::of(self, ids, types, false))
     }
 }
 
@@ -74,12 +74,15 @@ enum Part {
 }
 
 impl Part {
-    fn of(filter: &Filter, ids: Type, types: &dyn Fn(&str) -> Type) -> Self {
-        let parts = |parts: &[Filter]| parts.iter().map(|part| Self::of(part, ids, types)).collect();
+    /// `negated` says whether this is under a negation, where a match keeps the row.
+    fn of(filter: &Filter, ids: Type, types: &dyn Fn(&str) -> Type, negated: bool) -> Self {
+        let part = |part: &Filter| Self::of(part, ids, types, negated);
+        let parts = |parts: &[Filter]| parts.iter().map(part).collect();
         let place = |path: &Path| TypedPath {
             path: path.clone(),
             of: types(&path.column),
         };
+        let keeps_untyped = |path: &Path| negated && place(path).compared() == Type::Any;
         match filter {
             Filter::All => Self::All,
             Filter::Nothing => Self::Nothing,
@@ -88,13 +91,21 @@ impl Part {
                 any: parts(any),
                 at_least: *at_least,
             },
-            Filter::Not(part) => Self::Not(Box::new(Self::of(part, ids, types))),
+            Filter::Not(part) => Self::Not(Box::new(Self::of(part, ids, types, !negated))),
             Filter::Ids(names) => {
                 let read = names.iter().filter_map(|id| Scalar::from(id.as_str()).read(ids));
                 Self::Ids(read.filter_map(Scalar::into_id).collect())
             }
-            Filter::OneOf { path, values } => Self::one_of(place(path), values),
-            Filter::Range { path, bounds } => Self::range(place(path), bounds),
+            Filter::OneOf { path, values } => {
+                let others: Vec<Scalar> = values.iter().flat_map(Scalar::respelled).collect();
+                let other = keeps_untyped(path).then(|| Self::one_of(place(path), &others));
+                Self::one_of(place(path), values).or(other)
+            }
+            Filter::Range { path, bounds } => {
+                let numbers = bounds.in_numbers().filter(|_| keeps_untyped(path));
+                let other = numbers.map(|numbers| Self::range(place(path), &numbers));
+                Self::range(place(path), bounds).or(other)
+            }
             Filter::Text { path, has, text } => {
                 let place = place(path);
                 let texts = matches!(place.compared(), Type::Text | Type::Json | Type::Any);
@@ -110,6 +121,16 @@ impl Part {
             }
             Filter::Exists(path) => Self::Exists(place(path)),
             Filter::Opaque(path) => Self::Opaque(place(path)),
+        }
+    }
+
+    fn or(self, other: Option<Self>) -> Self {
+        match other {
+            None => self,
+            Some(other) => Self::Or {
+                any: vec![self, other],
+                at_least: 1,
+            },
         }
     }
 

@@ -172,6 +172,33 @@ fn whole_numbers_and_floats_compare_exactly() {
 }
 
 #[test]
+fn a_negation_keeps_every_spelling_of_a_value_in_a_column_without_a_type() {
+    let found = |filter: Value| {
+        let matcher = self::filter(filter).matcher(Type::Text, &|_| Type::Any);
+        let rows = [json!("true"), json!(1), json!(7), json!("7"), json!("ana")];
+        let matching = rows.iter().map(|x| {
+            let columns = json!({"x": x});
+            matcher.matches("1", columns.as_object().unwrap())
+        });
+        matching.collect::<Vec<bool>>()
+    };
+    let equal = |value: Value| json!({"one_of": {"path": ["x"], "values": [value]}});
+    let not = |filter: Value| json!({"not": filter});
+    let above = json!({"range": {"path": ["x"], "bounds": {"gte": "7"}}});
+    for (filter, expected) in [
+        (not(equal(json!(true))), [false, false, true, true, true]),
+        (not(equal(json!(7))), [true, true, false, false, true]),
+        (not(equal(json!("7"))), [true, true, false, false, true]),
+        (not(above), [false, true, false, false, false]),
+        (equal(json!(true)), [false; 5]),
+        (equal(json!(7)), [false, false, true, false, false]),
+        (not(not(equal(json!(7)))), [false, false, true, false, false]),
+    ] {
+        assert_eq!(found(filter.clone()), expected, "{filter}");
+    }
+}
+
+#[test]
 fn as_many_alternatives_as_are_needed_have_to_match() {
     let row = json!({"user": "ana", "n": 3});
     let any = |at_least: u32| {

@@ -11,12 +11,15 @@ mod mysql;
 mod number;
 mod scan;
 mod start;
+mod untyped;
 
 use std::collections::BTreeMap;
 
 use lethe_common::filter::{Filter, Path, Scalar, Type};
+use lethe_common::job::StoreKind;
 
 use super::column::{Column, Holds};
+use super::compare::{dangles, named};
 use super::dialect::{Dialect, quote};
 use super::mapping::Mapping;
 use super::statement::Bind;
@@ -72,6 +75,7 @@ pub(super) fn compile(
         Part::Always if query.filter.says_all() => Vec::new(),
         Part::Always => {
             return Err(StoreError::Misuse(
+                StoreKind::Sql,
                 "the filter matches every row; use the match-all filter if that is intended",
             ));
         }
@@ -157,7 +161,8 @@ pub(super) fn undecided(
             // Few rows hold such a value: the others need no further test.
             let as_moments = Holds::Moments(Box::new(holds.clone()));
             let value = if holds.is_text() { &as_moments } else { holds };
-            if let Some(unreadable) = unreadable(dialect, &name, value).filter(|_| !leads_into(&query.filter, column)) {
+            let is_own = mapping.owner(dialect, &Path::column(column)).is_none() && !leads_into(&query.filter, column);
+            if let Some(unreadable) = unreadable(dialect, &name, value).filter(|_| is_own) {
                 undecided = format!("({unreadable} AND {undecided})");
             }
             parts.push(undecided);
@@ -263,32 +268,53 @@ impl<'a> Compiler<'a> {
     }
 
     fn part(&mut self, filter: &Filter) -> Result<Part, StoreError> {
-        match filter {
-            Filter::All => Ok(Part::Always),
-            Filter::Nothing => Ok(Part::Never),
-            Filter::And(parts) => self.at_least(parts, parts.len()),
-            Filter::Or { any, at_least } => self.at_least(any, usize::try_from(*at_least).unwrap_or(usize::MAX)),
+        let (path, part) = match filter {
+            Filter::All => return Ok(Part::Always),
+            Filter::Nothing => return Ok(Part::Never),
+            Filter::And(parts) => return self.at_least(parts, parts.len()),
+            Filter::Or { any, at_least } => {
+                return self.at_least(any, usize::try_from(*at_least).unwrap_or(usize::MAX));
+            }
             // A part may be NULL where a value is missing. NULL acts as false, except under a
             // negation, hence IS NOT TRUE.
             Filter::Not(part) => {
                 self.negated = !self.negated;
                 let part = self.part(part);
                 self.negated = !self.negated;
-                Ok(match part? {
+                return Ok(match part? {
                     Part::Always => Part::Never,
                     Part::Never => Part::Always,
                     Part::When(text) => Part::When(format!("({text} IS NOT TRUE)")),
-                })
+                });
             }
             Filter::Ids(ids) => {
                 let values: Vec<Scalar> = ids.iter().map(|id| Scalar::from(id.as_str())).collect();
-                self.one_of(&Path::column(&self.mapping.id.name), &values)
+                return self.one_of(&Path::column(&self.mapping.id.name), &values);
             }
-            Filter::OneOf { path, values } => self.one_of(path, values),
-            Filter::Range { path, bounds } => self.range(path, bounds),
-            Filter::Text { path, has, text } => self.text(path, *has, text),
-            Filter::Exists(path) => self.exists(path),
-            Filter::Opaque(path) => self.opaque(path),
+            Filter::OneOf { path, values } => (path, self.equals(path, values)?),
+            Filter::Range { path, bounds } => (path, self.within(path, bounds)?),
+            Filter::Text { path, has, text } => (path, self.text(path, *has, text)?),
+            Filter::Exists(path) => (path, self.exists(path)?),
+            Filter::Opaque(path) => (path, self.opaque(path)?),
+        };
+        // A query for rows without an owner finds these too.
+        let keeps_unowned = self.negated && !matches!(filter, Filter::Exists(_));
+        Ok(self.of_row(path, part, keeps_unowned))
+    }
+
+    /// Returns the condition on a row `m`, from one on the row `o` with its owner's name if the path means that. With
+    /// `keeps_unowned`, a row whose reference leads nowhere meets it too: the row of its owner may have just gone.
+    fn of_row(&self, path: &Path, part: Part, keeps_unowned: bool) -> Part {
+        match (part, self.mapping.owner(self.dialect, path)) {
+            (Part::When(condition), Some((column, names))) => {
+                let by_name = named(column, names, "m", &condition);
+                Part::When(if keeps_unowned {
+                    format!("(({by_name}) OR {})", dangles(column, names, "m"))
+                } else {
+                    format!("({by_name})")
+                })
+            }
+            (part, _) => part,
         }
     }
 
@@ -324,7 +350,10 @@ impl<'a> Compiler<'a> {
     /// Returns the condition of a time bound. Rows without a time may have existed at the start, so they match.
     fn until(&mut self, time: Option<&(Column, Holds)>, until: &TimeBound) -> Result<String, StoreError> {
         let Some((column, holds)) = time else {
-            return Err(StoreError::Misuse("the snapshot uses a column that is not mapped"));
+            return Err(StoreError::Misuse(
+                StoreKind::Sql,
+                "the snapshot uses a column that is not mapped",
+            ));
         };
         let name = format!("m.{}", quote(&column.name));
         Ok(match until {
@@ -336,16 +365,22 @@ impl<'a> Compiler<'a> {
         })
     }
 
-    /// Returns a mapped column, quoted, and its type. Queries can use mapped columns only.
+    /// Returns a mapped column, quoted, and its type. Queries can use mapped columns only, and the names of owners.
     fn column(&self, path: &Path) -> Result<(String, &Holds), StoreError> {
-        let (name, holds) = self
-            .mapping
-            .asked(self.dialect, path)
-            .ok_or(StoreError::Misuse("a filter names a column that is not mapped"))?;
+        let (name, holds) = self.mapping.asked(self.dialect, path).ok_or(StoreError::Misuse(
+            StoreKind::Sql,
+            "a filter names a column that is not mapped",
+        ))?;
         if !path.steps.is_empty() && !holds.has_paths() {
-            return Err(StoreError::Misuse("a filter has a path into a column without JSON"));
+            return Err(StoreError::Misuse(
+                StoreKind::Sql,
+                "a filter has a path into a column without JSON",
+            ));
         }
-        Ok((format!("m.{}", quote(name)), holds))
+        Ok(match self.mapping.owner(self.dialect, path) {
+            Some((_, names)) => (format!("o.{}", quote(&names.name.name)), holds),
+            None => (format!("m.{}", quote(name)), holds),
+        })
     }
 }
 

@@ -86,9 +86,11 @@ impl Scan<'_> {
         }
     }
 
-    /// Returns the type of a column that has an index.
+    /// Returns the type of a column that has an index. For an owner's name, that is the index of the references.
     fn holds(&self, path: &Path) -> Option<&Holds> {
         let (name, holds) = self.mapping.asked(self.dialect, path)?;
+        let owner = self.mapping.owner(self.dialect, path);
+        let name = owner.map_or(name, |(column, _)| column.name.as_str());
         (path.steps.is_empty() && self.mapping.indexed.contains(name)).then_some(holds)
     }
 

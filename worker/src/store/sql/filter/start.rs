@@ -1,5 +1,7 @@
 //! The snapshot of the rows at the start of a job, by their greatest times.
 
+use lethe_common::job::StoreKind;
+
 use super::super::column::{Holds, Kind};
 use super::super::dialect::Dialect;
 use super::leaf::type_name;
@@ -34,7 +36,7 @@ impl Compiler<'_> {
 
     /// Returns the condition that a time is no later than a bound that [`super::written`] returned.
     pub(super) fn up_to(&mut self, name: &str, holds: &Holds, bound: &str) -> Result<String, StoreError> {
-        let unreadable = || StoreError::Misuse("the bound of a snapshot cannot be read");
+        let unreadable = || StoreError::Misuse(StoreKind::Sql, "the bound of a snapshot cannot be read");
         match holds {
             Holds::Counted { number, .. } => return self.up_to(name, number, bound),
             Holds::Time { .. } | Holds::Moments(_) => {
