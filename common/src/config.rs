@@ -8,6 +8,7 @@ mod api;
 mod auth;
 mod check;
 mod compat;
+mod console;
 mod cors;
 mod doorbell;
 mod embedded;
@@ -16,6 +17,7 @@ mod lease;
 mod ledger;
 mod log;
 mod mapping;
+mod owners;
 mod place;
 mod preset;
 mod read;
@@ -26,7 +28,9 @@ mod secret_file;
 mod server_tls;
 mod sharing;
 mod sibling;
+mod store_server;
 mod target;
+mod telemetry;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -39,6 +43,7 @@ use std::path::Path;
 pub use api::Api;
 pub use auth::{Auth, Bounds, Jwt, JwtAlgorithm, JwtKey, Key, KeyHash, Scope};
 pub use compat::{Compat, CompatTarget, Containers, OnTimeout, OpenSearch};
+pub use console::Console;
 pub use cors::Cors;
 pub use doorbell::Doorbell;
 pub use embedded::Embedded;
@@ -54,10 +59,12 @@ pub use retry::Retry;
 pub use scope::{Constant, MappingScope};
 pub use server_tls::ServerTls;
 pub use sibling::{PlaceKind, Sibling};
+pub use store_server::StoreServer;
 pub use target::{
     Collection, Columns, Dependent, FieldPath, Owners, Payload, PointId, SqlEndpoint, Table, Target, TimeZone, Uuids,
     VectorEndpoint,
 };
+pub use telemetry::{Otlp, Telemetry};
 pub use text::{NAME, is_name, parse_duration};
 pub use tls::Tls;
 pub use worker::Worker;
@@ -110,12 +117,16 @@ pub struct Config {
     pub retry: Retry,
     /// The time that records of jobs are kept.
     pub retention: Retention,
+    /// The pages for people.
+    pub console: Console,
     /// The delete APIs of other systems.
     pub compat: Compat,
     /// The API keys and token issuers.
     pub auth: Auth,
     /// The level and the form of logs.
     pub log: Log,
+    /// The receivers of telemetry.
+    pub telemetry: Telemetry,
     /// The places of memories.
     pub targets: Vec<Target>,
     /// The settings that exempt servers on other machines from proving their names.
@@ -178,6 +189,8 @@ impl Config {
             retry: reader.section("retry"),
             retention: reader.section("retention"),
             log: reader.section("log"),
+            telemetry: reader.section("telemetry"),
+            console: reader.section("console"),
             compat: reader.section("compat"),
             auth: reader.auth(),
             targets: Vec::new(),
@@ -191,6 +204,7 @@ impl Config {
         config.targets = check::targets(placed, ledger, env, role, &mut errors);
         config.compat.check(&config.targets, &mut errors);
         check::auth(&mut config, env, role, &mut errors);
+        config.telemetry.check(role, &mut config.exposed, &mut errors);
         tls::check(&mut config, &mut errors);
         errors.into_result(config)
     }

@@ -47,6 +47,8 @@ pub struct Api {
     /// The number of ids in the unfinished jobs of one caller above which the API answers more ids with 429. 0: no
     /// limit.
     pub max_unfinished_ids_per_caller: u64,
+    /// The number of schedules of one caller above which the API refuses another one. 0: no limit.
+    pub max_schedules_per_caller: u32,
     /// The most uploads at a time.
     pub max_uploads: usize,
     /// The most event streams at a time.
@@ -94,6 +96,8 @@ impl Default for Api {
             max_unfinished_jobs_per_caller: None,
             // Two of the largest jobs.
             max_unfinished_ids_per_caller: 20_000_000,
+            // Many times the needs of a service. Each of them takes at most 64 KiB, and at most one job at a time.
+            max_schedules_per_caller: 1_000,
             // One caller gets half of them. An upload takes a connection to the ledger now and then, for one statement.
             max_uploads: 16,
             max_streams: 512,

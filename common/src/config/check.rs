@@ -11,6 +11,7 @@ use sqlx::postgres::PgConnectOptions;
 use sqlx::sqlite::SqliteConnectOptions;
 
 use super::error::ConfigErrors;
+use super::owners;
 use super::place::sqlite_file;
 use super::read::Placed;
 use super::secret_file::is_exposed;
@@ -135,6 +136,7 @@ fn sharing(placed: &[Placed], errors: &mut ConfigErrors) {
         })
         .collect();
     sharing::check(&mappings, errors);
+    owners::check(&mappings, errors);
 }
 
 /// Checks that API keys name existing targets, and reads the keys that verify tokens.
@@ -180,7 +182,7 @@ fn stores(path: &str, target: &Target, ledger: Option<&SecretString>, errors: &m
     }
     if let Some(vector) = &target.vector {
         errors.require(
-            is_vector_url(&vector.url),
+            is_grpc_url(&vector.url),
             format_args!("{path}.vector.url"),
             "write a URL such as \"http://host:6334\", the gRPC port, without a user or a path",
         );
@@ -215,14 +217,6 @@ fn table(path: &str, table: &Table, target: &Target, errors: &mut ConfigErrors) 
         table.columns.is_some() || (table.sql_table.is_none() && table.dependents.is_empty() && table.scope.is_empty()),
         format_args!("{path}.columns"),
         "is missing: sql_table, scope and dependents need columns = { id = … }",
-    );
-    errors.require(
-        table
-            .columns
-            .as_ref()
-            .is_none_or(|columns| columns.owners.is_none() || columns.user.is_some()),
-        format_args!("{path}.columns.user"),
-        "is missing: owners needs it as the reference",
     );
     for (key, given) in [
         ("as", !table.counted.is_empty()),
@@ -357,7 +351,8 @@ fn collection(path: &str, collection: &Collection, errors: &mut ConfigErrors) {
     );
 }
 
-fn is_vector_url(url: &str) -> bool {
+/// Returns whether `url` is that of a gRPC port, without a user and without a path.
+pub(super) fn is_grpc_url(url: &str) -> bool {
     let host = url.strip_prefix("http://").or_else(|| url.strip_prefix("https://"));
     let Some(host) = host.map(|host| host.trim_end_matches('/')) else {
         return false;

@@ -37,6 +37,8 @@ pub enum PlaceKind {
     Collection,
     /// A table of a SQL database.
     Table,
+    /// The table of the owners that a mapping's rows reference. It may be common to mappings; none may delete its rows.
+    Owners,
 }
 
 impl PlaceKind {
@@ -67,16 +69,17 @@ impl Sibling {
         (&self.target, &self.table) == (&other.target, &other.table)
     }
 
-    /// Returns whether nothing tells the memories of two mappings apart: they share the place, and no column or field
-    /// has another constant in each.
+    /// Returns whether nothing tells the memories of two mappings apart: they share the place of their memories, and no
+    /// column or field has another constant in each.
     pub fn is_mixed_with(&self, other: &Self) -> bool {
         let differs = |(field, value): (&String, &String)| other.scope.get(field).is_some_and(|theirs| theirs != value);
-        self.place == other.place && !self.is_same_mapping(other) && !self.scope.iter().any(differs)
+        let share = self.place == other.place && self.kind != PlaceKind::Owners;
+        share && !self.is_same_mapping(other) && !self.scope.iter().any(differs)
     }
 }
 
 impl Target {
-    /// Returns the siblings of a mapping, one for each place of its memories.
+    /// Returns the siblings of a mapping: one for each place of its memories, and one for the place of their owners.
     pub fn siblings(&self, table: &Table) -> Vec<Sibling> {
         let sibling = |kind, place: String, scope: &super::MappingScope| Sibling {
             place: place_of(kind, &place),
@@ -99,7 +102,11 @@ impl Target {
             };
             Some(sibling(PlaceKind::Collection, place, &collection.scope))
         });
-        rows.into_iter().chain(points).collect()
+        let owners = table.columns.as_ref().and_then(|columns| {
+            let place = self.sql_place(&columns.owners.as_ref()?.table)?;
+            Some(sibling(PlaceKind::Owners, place, &super::MappingScope::default()))
+        });
+        rows.into_iter().chain(points).chain(owners).collect()
     }
 
     /// Returns the places of a mapping's dependents, in the form that siblings publish.
@@ -109,6 +116,14 @@ impl Target {
             .into_iter()
             .filter_map(|name| self.sql_place(name));
         places.map(|place| place_of(PlaceKind::Table, &place)).collect()
+    }
+
+    /// Returns the places of the tables whose rows a mapping deletes, in the form that siblings publish for owners.
+    pub fn deleted_places(&self, table: &Table) -> Vec<String> {
+        let dependents = table.dependent_tables().into_iter();
+        let dependents = dependents.filter_map(|name| self.sql_place(name));
+        let places = self.table_place(table).into_iter().chain(dependents);
+        places.map(|place| place_of(PlaceKind::Owners, &place)).collect()
     }
 }
 

@@ -4,6 +4,7 @@ mod auth;
 mod files;
 mod fuzz;
 mod mappings;
+mod telemetry;
 mod variables;
 
 use std::collections::BTreeMap;
@@ -74,6 +75,7 @@ fn the_sample_as_it_is_holds_the_defaults() {
     assert_eq!(sample.retry, default.retry);
     assert_eq!(sample.retention, default.retention);
     assert_eq!(sample.log, default.log);
+    assert!(sample.telemetry.otlp.is_none());
     assert_eq!(sample.auth, default.auth);
     assert!(sample.targets.is_empty());
 }
@@ -97,12 +99,14 @@ fn the_sample_names_every_key_there_is() {
         ("[api]", fields::<Api>()),
         ("[api.tls]", fields::<ServerTls>()),
         ("[api.cors]", fields::<Cors>()),
+        ("[console]", fields::<Console>()),
         ("[compat]", fields::<Compat>()),
         ("[worker]", fields::<Worker>()),
         ("[lease]", fields::<Lease>()),
         ("[retry]", fields::<Retry>()),
         ("[retention]", fields::<Retention>()),
         ("[log]", fields::<Log>()),
+        ("[telemetry.otlp]", fields::<Otlp>()),
         ("[[auth.key]]", fields::<Key>()),
         ("[[auth.jwt]]", fields::<Jwt>()),
         ("[[target]]", fields::<Target>()),
@@ -377,23 +381,4 @@ fn contradictions_are_refused() {
     assert!(refused(&two)[0].starts_with("target[1].name: write another name"));
     let same = "[ledger]\nurl = \"sqlite://a.db\"\n[[target]]\nname = \"m\"\nsql = { url = \"sqlite://a.db\" }";
     assert!(refused(same)[0].starts_with("target[0].sql.url: write another file"));
-}
-
-#[test]
-fn the_key_of_a_vector_store_comes_from_the_environment_of_workers() {
-    let text = "[[target]]\nname = \"m\"\nvector = { url = \"https://h\", api_key_env = \"QDRANT\" }";
-    let with = env(&[("QDRANT", SECRET)]);
-    let config = Config::parse(text, &with, Role::Worker).unwrap();
-    let key = config.target("m").unwrap().vector.as_ref().unwrap().key().unwrap();
-    assert_eq!(key.expose_secret(), SECRET);
-    // An API opens no store, so it needs no credentials of stores.
-    assert!(Config::parse(text, &BTreeMap::new(), Role::Api).is_ok());
-    let errors = Config::parse(text, &BTreeMap::new(), Role::Worker).unwrap_err();
-    assert!(
-        errors
-            .to_string()
-            .starts_with("target[0].vector.api_key_env: set the variable")
-    );
-    let both = text.replace("api_key_env", "api_key = \"x\", api_key_env");
-    assert!(refused(&both)[0].starts_with("target[0].vector.api_key: remove it"));
 }

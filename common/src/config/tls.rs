@@ -4,6 +4,7 @@
 //! machine has to prove its name by a certificate, unless the configuration exempts this server.
 
 use std::net::IpAddr;
+use std::path::PathBuf;
 use std::str::FromStr;
 
 use secrecy::{ExposeSecret, SecretString};
@@ -100,6 +101,10 @@ pub(super) fn check(config: &mut Config, errors: &mut ConfigErrors) {
             config.doorbell.tls,
         );
     }
+    if let Some(otlp) = &config.telemetry.otlp {
+        let path = "telemetry.otlp".to_owned();
+        other(path, "endpoint", &otlp.endpoint, "https://", otlp.tls);
+    }
     for (n, jwt) in config.auth.jwts.iter().enumerate() {
         if let Some(url) = &jwt.jwks_url {
             other(format!("auth.jwt[{n}]"), "jwks_url", url, "https://", jwt.tls);
@@ -142,9 +147,7 @@ fn check_scheme(url: &str, secure: &str, tls: Option<Tls>) -> Result<(), &'stati
     };
     // With `#insecure` the Redis client accepts any server.
     let is_verified = url.to_lowercase().starts_with(secure) && !rest.ends_with("#insecure");
-    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
-    if is_verified || !is_needed(is_here(host), tls) {
+    if is_verified || !is_needed(is_here(authority(rest)), tls) {
         Ok(())
     } else {
         Err(OTHER)
@@ -166,22 +169,28 @@ fn is_needed(is_here: bool, tls: Option<Tls>) -> bool {
 }
 
 /// The server in a database's URL.
-struct Server {
+pub(super) struct Server {
     is_here: bool,
     is_verified: bool,
     /// The parameter to add to the URL.
     verify: &'static str,
+    /// Its kind, as traces name it.
+    pub(super) system: &'static str,
+    /// Its host; `None` for a Unix socket.
+    pub(super) host: Option<String>,
 }
 
 impl Server {
     /// Returns the server of a URL; `None` for a file, and for a URL that cannot be read.
-    fn of(url: &str) -> Option<Self> {
+    pub(super) fn of(url: &str) -> Option<Self> {
         if url.starts_with("postgres") {
             let options = PgConnectOptions::from_str(url).ok()?;
             return Some(Self {
                 is_here: options.get_socket().is_some() || is_here(options.get_host()),
                 is_verified: matches!(options.get_ssl_mode(), PgSslMode::VerifyFull),
                 verify: "sslmode=verify-full",
+                system: "postgresql",
+                host: tcp_host(options.get_socket(), options.get_host()),
             });
         }
         let rest = url
@@ -192,21 +201,43 @@ impl Server {
             is_here: options.get_socket().is_some() || is_here(options.get_host()),
             is_verified: matches!(options.get_ssl_mode(), MySqlSslMode::VerifyIdentity),
             verify: "ssl-mode=VERIFY_IDENTITY",
+            system: if url.starts_with("mariadb") { "mariadb" } else { "mysql" },
+            host: tcp_host(options.get_socket(), options.get_host()),
         })
     }
 }
 
+/// Returns a host that is not the directory of a socket.
+fn tcp_host(socket: Option<&PathBuf>, host: &str) -> Option<String> {
+    (socket.is_none() && !host.starts_with('/')).then(|| host.to_owned())
+}
+
+/// Returns the host of a URL without its scheme, with its port.
+pub(super) fn authority(rest: &str) -> &str {
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    authority.rsplit_once('@').map_or(authority, |(_, host)| host)
+}
+
+/// Returns a host without its port.
+pub(super) fn without_port(host: &str) -> &str {
+    match host.rsplit_once(':') {
+        Some((name, port)) if address(host).is_none() && port.parse::<u16>().is_ok() => name,
+        _ => host,
+    }
+}
+
+/// Returns the IP address that a host is.
+fn address(host: &str) -> Option<IpAddr> {
+    host.trim_matches(['[', ']']).parse().ok()
+}
+
 /// Returns whether a host, with or without a port, is this machine.
 fn is_here(host: &str) -> bool {
-    let address = |text: &str| text.trim_matches(['[', ']']).parse::<IpAddr>();
-    let name = match host.rsplit_once(':') {
-        Some((name, port)) if address(host).is_err() && port.parse::<u16>().is_ok() => name,
-        _ => host,
-    };
+    let name = without_port(host);
     // The directory of a socket.
     name.starts_with('/')
         || name.eq_ignore_ascii_case("localhost")
-        || address(name).is_ok_and(|address| address.to_canonical().is_loopback())
+        || address(name).is_some_and(|address| address.to_canonical().is_loopback())
 }
 
 #[cfg(test)]

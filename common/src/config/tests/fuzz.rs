@@ -31,12 +31,14 @@ const ROOTS: &[&str] = &[
     "ledger",
     "doorbell",
     "api",
+    "console",
     "compat",
     "worker",
     "lease",
     "retry",
     "retention",
     "log",
+    "telemetry",
     "auth",
     "target",
     "limits",
@@ -102,6 +104,7 @@ fn sections() -> Vec<Section> {
         ("[api]", "api", fields::<Api>()),
         ("[api.cors]", "api.cors", fields::<Cors>()),
         ("[api.tls]", "api.tls", fields::<ServerTls>()),
+        ("[console]", "console", fields::<Console>()),
         ("[compat]", "compat", fields::<Compat>()),
         ("[compat.mem0]", "compat.mem0", fields::<CompatTarget>()),
         ("[compat.opensearch]", "compat.opensearch", fields::<OpenSearch>()),
@@ -118,7 +121,13 @@ fn sections() -> Vec<Section> {
         keys,
         needed: &[],
     });
-    let lists = [
+    let needy = [
+        Section {
+            header: "[telemetry.otlp]",
+            path: "telemetry.otlp",
+            keys: fields::<Otlp>(),
+            needed: &[("endpoint", "\"http://localhost:4317\"")],
+        },
         Section {
             header: "[[auth.key]]",
             path: "auth.key[0]",
@@ -159,7 +168,7 @@ fn sections() -> Vec<Section> {
             needed: &[("name", "\"memories\""), ("columns", "{ id = \"id\" }")],
         },
     ];
-    plain.into_iter().chain(lists).collect()
+    plain.into_iter().chain(needy).collect()
 }
 
 /// Returns the setting that an index stands for. Names are no secrets: errors name targets and tables by them.

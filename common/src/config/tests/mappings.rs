@@ -188,6 +188,37 @@ fn a_dependent_is_no_mapping_of_its_own() {
 }
 
 #[test]
+fn a_table_of_owners_keeps_its_rows() {
+    let memories = |owners: &str| {
+        format!(
+            "sql_table = \"memories\"\n\
+             columns = {{ id = \"id\", user = \"session_id\", owners = {{ table = \"{owners}\", id = \"id\", name = \"user_id\" }} }}"
+        )
+    };
+    let sessions = "sql_table = \"sessions\"\ncolumns = { id = \"id\", user = \"user_id\" }";
+    let below = "sql_table = \"chats\"\ncolumns = { id = \"id\" }\ndependents = [{ table = \"sessions\", references = \"chat_id\" }]";
+    let pg = "sql = { url = \"postgres://db/x\" }";
+    let says = "columns.owners.table: write a table whose rows stay, or remove this one from table `t` of target ";
+    for (one, other, at) in [
+        (memories("sessions"), sessions.to_owned(), "target[0].table[0]."),
+        (memories("public.sessions"), below.to_owned(), "target[0].table[0]."),
+        (sessions.to_owned(), memories("sessions"), "target[1].table[0]."),
+        // Rows that name the owners of other rows of their table.
+        (memories("memories"), sessions.to_owned(), "target[0].table[0]."),
+    ] {
+        let errors = two((pg, &one), (pg, &other));
+        let says = format!("{at}{says}");
+        assert!(
+            errors.len() == 1 && errors[0].starts_with(&says),
+            "{one} {other}: {errors:?}"
+        );
+    }
+    assert_eq!(two((pg, &memories("people")), (pg, sessions)), [""; 0]);
+    let elsewhere = "sql = { url = \"postgres://db/y\" }";
+    assert_eq!(two((pg, &memories("sessions")), (elsewhere, sessions)), [""; 0]);
+}
+
+#[test]
 fn mappings_that_share_a_collection_need_a_scope_each() {
     let stores = "vector = { url = \"https://q:6334\" }";
     let collection = |more: &str| format!("collection = {{ name = \"c\", point = \"uuid\"{more} }}");
@@ -305,6 +336,19 @@ fn a_field_is_a_column_or_a_path_into_one() {
     }
     let digest = |text: &str| Config::from_toml(text).unwrap().mappings().next().unwrap().digest;
     assert_ne!(digest(&with_fields), digest(&with_table("columns = { id = \"id\" }")));
+    let owners = "owners = { table = \"users\", id = \"id\", name = \"email\" }";
+    let by_reference = |more: &str| {
+        with_table(&format!(
+            "columns = {{ id = \"id\", user = \"u\"{more}, {owners} }}\nfields = {{ person = \"U\" }}"
+        ))
+    };
+    let said = refused(&by_reference(""));
+    assert!(
+        said.len() == 1 && said[0].starts_with("target[0].table[0].fields.person: remove it"),
+        "{said:?}"
+    );
+    // A conversation has an id that callers know.
+    assert_eq!(refused(&by_reference(", run = \"u\"")), [""; 0]);
     let said = refused(&with_table("columns = { id = \"id\" }\nfields = { a = \"b..c\" }"));
     assert!(said[0].contains("write a column, or a path"), "{said:?}");
     let points = "collection = { name = \"c\", point = \"uuid\" }\nfields = { a = \"b.c\" }";

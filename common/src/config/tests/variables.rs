@@ -1,7 +1,9 @@
-//! The names of targets in variables.
+//! The names of targets in variables, and the variables that hold keys of stores.
+
+use secrecy::ExposeSecret;
 
 use super::super::*;
-use super::env;
+use super::{SECRET, env, refused};
 
 fn targets(names: &[&str]) -> String {
     let target = |name: &&str| format!("[[target]]\nname = \"{name}\"\nsql = {{ url = \"sqlite://{name}.db\" }}\n");
@@ -54,4 +56,23 @@ fn a_variable_for_a_name_that_variables_cannot_have_says_so() {
     }
     let unknown = errors(&["a"], "LETHE_TARGET__B__SQL__MAX_CONNECTIONS");
     assert!(unknown.contains("write the name of a [[target]]"), "{unknown}");
+}
+
+#[test]
+fn the_key_of_a_vector_store_comes_from_the_environment_of_workers() {
+    let text = "[[target]]\nname = \"m\"\nvector = { url = \"https://h\", api_key_env = \"QDRANT\" }";
+    let with = env(&[("QDRANT", SECRET)]);
+    let config = Config::parse(text, &with, Role::Worker).unwrap();
+    let key = config.target("m").unwrap().vector.as_ref().unwrap().key().unwrap();
+    assert_eq!(key.expose_secret(), SECRET);
+    // An API opens no store, so it needs no credentials of stores.
+    assert!(Config::parse(text, &BTreeMap::new(), Role::Api).is_ok());
+    let errors = Config::parse(text, &BTreeMap::new(), Role::Worker).unwrap_err();
+    assert!(
+        errors
+            .to_string()
+            .starts_with("target[0].vector.api_key_env: set the variable")
+    );
+    let both = text.replace("api_key_env", "api_key = \"x\", api_key_env");
+    assert!(refused(&both)[0].starts_with("target[0].vector.api_key: remove it"));
 }
