@@ -6,14 +6,16 @@
 mod grpc;
 mod mysql;
 mod sql;
+mod status;
 
 use std::fmt;
 
 use lethe_common::error_code::ErrorCode;
 use lethe_common::filter::Mistyped;
-use lethe_common::job::Field;
+use lethe_common::job::{Field, StoreKind};
 
 pub(super) use sql::shows_life;
+pub(super) use status::Status;
 
 use super::{MappingFault, word};
 
@@ -67,6 +69,8 @@ pub enum StoreError {
     /// The mapping does not fit the live schema.
     #[error("the mapping does not fit the store: {}", Listed(.faults))]
     Mapping {
+        /// The store.
+        store: StoreKind,
         /// The faults, each with advice where there is some.
         faults: Vec<MappingFault>,
     },
@@ -88,15 +92,17 @@ pub enum StoreError {
         /// The status of its answer.
         status: Status,
     },
-    /// The database kept rows that it was told to delete: mostly because of a trigger.
-    #[error("the database kept rows that it was told to delete")]
-    Kept,
+    /// The store kept memories that it was told to delete: in a database, mostly because of a trigger.
+    #[error("the store kept memories that it was told to delete")]
+    Kept(StoreKind),
     /// The answer of the store cannot be read.
     #[error("the answer of the store cannot be read")]
-    Unreadable,
+    Unreadable(StoreKind),
     /// A required field has no mapped column or payload field, so it cannot be checked.
     #[error("no column or payload field is mapped for `{}`", word(*.field))]
     Unmapped {
+        /// The store.
+        store: StoreKind,
         /// The required field.
         field: Field,
     },
@@ -127,8 +133,8 @@ pub enum StoreError {
     #[error("the lease would expire during the call to the store")]
     LeaseLost,
     /// The call itself is wrong; the text says why.
-    #[error("wrong use of a store: {0}")]
-    Misuse(&'static str),
+    #[error("wrong use of a store: {1}")]
+    Misuse(StoreKind, &'static str),
 }
 
 /// Whether a retry can help.
@@ -138,21 +144,6 @@ pub enum Class {
     Transient,
     /// It cannot: the same call would fail the same way.
     Permanent,
-}
-
-/// The status of a store's answer, which cannot hold personal data.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Status {
-    /// The SQLSTATE of a database.
-    SqlState([u8; 5]),
-    /// The extended result code of SQLite.
-    Sqlite(i32),
-    /// The error number of MySQL or MariaDB.
-    Mysql(u16),
-    /// The status code of a gRPC answer.
-    Grpc(tonic::Code),
-    /// The answer had no status, or there was no answer.
-    Silent,
 }
 
 impl StoreError {
@@ -180,12 +171,12 @@ impl StoreError {
             Self::Neighbour { error: Some(error), .. } => error.class(),
             Self::Constraint { .. }
             | Self::Rejected { .. }
-            | Self::Kept
-            | Self::Unreadable
+            | Self::Kept(_)
+            | Self::Unreadable(_)
             | Self::Unmapped { .. }
             | Self::Unindexed { .. }
             | Self::Mistyped(_)
-            | Self::Misuse(_) => Class::Permanent,
+            | Self::Misuse(..) => Class::Permanent,
         }
     }
 
@@ -203,20 +194,20 @@ impl StoreError {
             Self::Internal { .. } => ErrorCode::Internal,
             Self::Constraint { .. } => ErrorCode::Constraint,
             Self::Rejected { .. } => ErrorCode::Rejected,
-            Self::Kept => ErrorCode::Kept,
-            Self::Unreadable => ErrorCode::Unreadable,
+            Self::Kept(_) => ErrorCode::Kept,
+            Self::Unreadable(_) => ErrorCode::Unreadable,
             Self::Unmapped { .. } => ErrorCode::Unmapped,
             Self::Unindexed { .. } => ErrorCode::Unindexed,
             Self::Mistyped(_) => ErrorCode::Mistyped,
             Self::NoSnapshot { .. } => ErrorCode::NoSnapshot,
             Self::Neighbour { error: Some(error), .. } => error.code(),
             Self::LeaseLost => ErrorCode::LeaseLost,
-            Self::Misuse(_) => ErrorCode::Misuse,
+            Self::Misuse(..) => ErrorCode::Misuse,
         }
     }
 
-    /// All codes that [`code`](Self::code) can return, so that every metric series exists from the start.
-    pub const CODES: [ErrorCode; 19] = [
+    /// The codes of transient errors. A lost lease is not among them: metrics count it as a class of its own.
+    pub const TRANSIENT: [ErrorCode; 10] = [
         ErrorCode::Unavailable,
         ErrorCode::ReadOnly,
         ErrorCode::Timeout,
@@ -226,6 +217,11 @@ impl StoreError {
         ErrorCode::Missing,
         ErrorCode::Mapping,
         ErrorCode::Internal,
+        ErrorCode::NoSnapshot,
+    ];
+
+    /// The codes of permanent errors.
+    pub const PERMANENT: [ErrorCode; 8] = [
         ErrorCode::Constraint,
         ErrorCode::Rejected,
         ErrorCode::Kept,
@@ -233,10 +229,33 @@ impl StoreError {
         ErrorCode::Unmapped,
         ErrorCode::Unindexed,
         ErrorCode::Mistyped,
-        ErrorCode::NoSnapshot,
-        ErrorCode::LeaseLost,
         ErrorCode::Misuse,
     ];
+
+    /// Returns the kind of the store that failed, if the error tells it.
+    pub fn store(&self) -> Option<StoreKind> {
+        match self {
+            Self::Unavailable { status }
+            | Self::ReadOnly { status }
+            | Self::Timeout { status }
+            | Self::Busy { status }
+            | Self::Unauthorized { status }
+            | Self::Forbidden { status }
+            | Self::Missing { status }
+            | Self::Internal { status }
+            | Self::Constraint { status }
+            | Self::Rejected { status } => Some(status.store()),
+            Self::Kept(store)
+            | Self::Mapping { store, .. }
+            | Self::Unreadable(store)
+            | Self::Unmapped { store, .. }
+            | Self::Misuse(store, _) => Some(*store),
+            Self::Mistyped(_) | Self::NoSnapshot { .. } => Some(StoreKind::Sql),
+            Self::Unindexed { .. } => Some(StoreKind::Vector),
+            Self::Neighbour { error, .. } => error.as_ref()?.store(),
+            Self::LeaseLost => None,
+        }
+    }
 
     /// Returns whether the whole store is out of reach: other calls would fail too, and a breaker
     /// should open.
@@ -252,7 +271,7 @@ impl StoreError {
 
     /// Returns whether one row may have caused the failure of a statement about many.
     pub(crate) fn may_be_one_rows(&self) -> bool {
-        matches!(self, Self::Constraint { .. } | Self::Rejected { .. } | Self::Kept)
+        matches!(self, Self::Constraint { .. } | Self::Rejected { .. } | Self::Kept(_))
     }
 
     /// Returns the error as that of another target's store. A lost lease stays a lost lease.
@@ -267,22 +286,9 @@ impl StoreError {
     }
 
     /// Returns the error of a call that ran into its own time limit.
-    pub(crate) fn timed_out() -> Self {
-        Self::Timeout { status: Status::Silent }
-    }
-}
-
-impl fmt::Display for Status {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::SqlState(state) => {
-                f.write_str("SQLSTATE ")?;
-                state.iter().try_for_each(|byte| write!(f, "{}", char::from(*byte)))
-            }
-            Self::Sqlite(code) => write!(f, "SQLite {code}"),
-            Self::Mysql(number) => write!(f, "MySQL {number}"),
-            Self::Grpc(code) => write!(f, "gRPC {code:?}"),
-            Self::Silent => f.write_str("no status"),
+    pub(crate) fn timed_out(store: StoreKind) -> Self {
+        Self::Timeout {
+            status: Status::Silent(store),
         }
     }
 }
@@ -309,5 +315,54 @@ impl fmt::Display for Listed<'_> {
             fault.fmt(f)?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_lists_of_codes_follow_the_class() {
+        let status = Status::Silent(StoreKind::Vector);
+        for error in [
+            StoreError::Unavailable { status },
+            StoreError::ReadOnly { status },
+            StoreError::Timeout { status },
+            StoreError::Busy { status },
+            StoreError::Unauthorized { status },
+            StoreError::Forbidden { status },
+            StoreError::Missing { status },
+            StoreError::Internal { status },
+            StoreError::Constraint { status },
+            StoreError::Rejected { status },
+            StoreError::Kept(StoreKind::Vector),
+            StoreError::Mapping {
+                store: StoreKind::Vector,
+                faults: Vec::new(),
+            },
+            StoreError::Unreadable(StoreKind::Vector),
+            StoreError::Unmapped {
+                store: StoreKind::Vector,
+                field: Field::User,
+            },
+            StoreError::Misuse(StoreKind::Vector, "x"),
+        ] {
+            let (code, class) = (error.code(), error.class());
+            assert_eq!(
+                StoreError::TRANSIENT.contains(&code),
+                class == Class::Transient,
+                "{error}"
+            );
+            assert_eq!(
+                StoreError::PERMANENT.contains(&code),
+                class == Class::Permanent,
+                "{error}"
+            );
+            assert_eq!(error.store(), Some(StoreKind::Vector));
+            assert_eq!(error.of_neighbour("other").store(), Some(StoreKind::Vector));
+        }
+        let state = Status::SqlState(*b"40001");
+        assert_eq!(StoreError::Busy { status: state }.store(), Some(StoreKind::Sql));
     }
 }

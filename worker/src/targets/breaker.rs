@@ -27,9 +27,9 @@ pub(crate) enum Allowed {
     No,
 }
 
-/// The partition whose work says something about a target's stores.
+/// The role of a partition in the trials of a target's breaker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Caller {
+pub(crate) enum TrialRole {
     /// It was claimed as a probe of this target, in the trial of this number.
     Probe(u64),
     /// It was claimed while the breaker was closed, or works on another target.
@@ -40,6 +40,8 @@ pub(crate) enum Caller {
 struct Tripped {
     /// The error of the last failed call.
     code: ErrorCode,
+    /// The time of the first failed call.
+    since: Instant,
     failures: u32,
     pause: Duration,
     /// The end of the pause, if the breaker is open.
@@ -50,8 +52,9 @@ struct Tripped {
 /// The progress of an open breaker in finding out whether the stores are back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Trial {
-    /// The stores are to be pinged.
-    Ping,
+    /// The stores are to be pinged. The number tells this trial's pings from those of earlier trials: such a ping may be
+    /// answered late, after the breaker has closed and opened again.
+    Ping(u64),
     /// The stores answered a ping: a partition may try them.
     Answered,
     /// A partition is trying the stores. The number tells it from the probes of earlier trials: one of them may have
@@ -61,8 +64,8 @@ enum Trial {
 
 impl Tripped {
     /// Returns whether a partition is the probe of the present trial.
-    fn is_tried_by(&self, caller: Caller) -> bool {
-        matches!((self.trial, caller), (Trial::Partition(trial), Caller::Probe(probe)) if trial == probe)
+    fn is_tried_by(&self, role: TrialRole) -> bool {
+        matches!((self.trial, role), (Trial::Partition(trial), TrialRole::Probe(probe)) if trial == probe)
     }
 }
 
@@ -97,7 +100,7 @@ impl Breakers {
         };
         match tripped.trial {
             _ if until > now => Allowed::No,
-            Trial::Ping => Allowed::Ping,
+            Trial::Ping(_) => Allowed::Ping,
             Trial::Answered | Trial::Partition(_) => Allowed::Probe,
         }
     }
@@ -115,17 +118,21 @@ impl Breakers {
         left.unwrap_or_default().max(self.first_pause)
     }
 
-    /// Notes that a ping is under way. Without a result, the next one follows after a pause.
-    pub(crate) fn pings(&self, target: &str, now: Instant) {
-        if let Some(tripped) = self.lock().get_mut(target) {
-            tripped.until = Some(now + tripped.pause);
-        }
+    /// Notes that a ping is under way. Without a result, the next one follows after a pause. Returns the number of its
+    /// trial, or `None` if no ping is needed any more.
+    pub(crate) fn pings(&self, target: &str, now: Instant) -> Option<u64> {
+        let mut all = self.lock();
+        let tripped = all.get_mut(target).filter(|tripped| tripped.until.is_some())?;
+        let Trial::Ping(trial) = tripped.trial else { return None };
+        tripped.until = Some(now + tripped.pause);
+        Some(trial)
     }
 
-    /// Notes the result of the ping. If the stores answered, a partition may try them.
-    pub(crate) fn pinged(&self, target: &str, answered: bool, now: Instant) {
+    /// Notes the result of a ping of a trial. If the stores answered, a partition may try them.
+    pub(crate) fn pinged(&self, target: &str, trial: u64, answered: bool, now: Instant) {
         if let Some(tripped) = self.lock().get_mut(target)
             && tripped.until.is_some()
+            && tripped.trial == Trial::Ping(trial)
         {
             if answered {
                 tripped.trial = Trial::Answered;
@@ -144,7 +151,7 @@ impl Breakers {
         let trial = match tripped.trial {
             // The last probe may only be slow. With a new number each time, no slow probe could close the breaker.
             Trial::Partition(trial) => trial,
-            Trial::Ping | Trial::Answered => self.trials.fetch_add(1, Ordering::Relaxed),
+            Trial::Ping(_) | Trial::Answered => self.next_trial(),
         };
         tripped.trial = Trial::Partition(trial);
         tripped.until = Some(now + tripped.pause);
@@ -158,9 +165,9 @@ impl Breakers {
             && tripped.until.is_some()
         {
             match tripped.trial {
-                Trial::Ping => {}
+                Trial::Ping(_) => {}
                 Trial::Answered => {
-                    tripped.trial = Trial::Ping;
+                    tripped.trial = Trial::Ping(self.next_trial());
                     tripped.until = None;
                 }
                 // The last probe may still report.
@@ -170,9 +177,9 @@ impl Breakers {
     }
 
     /// Notes that a probe learnt nothing about the stores. Returns whether another may try them at once.
-    pub(crate) fn learnt_nothing(&self, target: &str, caller: Caller, now: Instant) -> bool {
+    pub(crate) fn learnt_nothing(&self, target: &str, role: TrialRole, now: Instant) -> bool {
         let mut all = self.lock();
-        let probe = all.get_mut(target).filter(|tripped| tripped.is_tried_by(caller));
+        let probe = all.get_mut(target).filter(|tripped| tripped.is_tried_by(role));
         if let Some(tripped) = probe {
             tripped.trial = Trial::Answered;
             tripped.until = Some(now);
@@ -182,13 +189,13 @@ impl Breakers {
     }
 
     /// Notes that a call could not reach a store of the target. Returns the pause.
-    pub(crate) fn failed(&self, target: &str, caller: Caller, code: ErrorCode, now: Instant) -> Duration {
-        self.fail(target, caller, code, 1, now)
+    pub(crate) fn failed(&self, target: &str, role: TrialRole, code: ErrorCode, now: Instant) -> Duration {
+        self.fail(target, role, code, 1, now)
     }
 
     /// Notes that a store of the target answers no call, which opens the breaker. Returns the pause.
-    pub(crate) fn went_down(&self, target: &str, caller: Caller, code: ErrorCode, now: Instant) -> Duration {
-        self.fail(target, caller, code, self.after, now)
+    pub(crate) fn went_down(&self, target: &str, role: TrialRole, code: ErrorCode, now: Instant) -> Duration {
+        self.fail(target, role, code, self.after, now)
     }
 
     /// Notes that a call to a store of the target took too long, though the store answers.
@@ -199,6 +206,15 @@ impl Breakers {
     /// Returns the last error that the stores caused, if no call of the target has succeeded since.
     pub(crate) fn illness(&self, target: &str) -> Option<ErrorCode> {
         self.lock().get(target).map(|tripped| tripped.code)
+    }
+
+    /// Returns for how long a target has had an [illness](Self::illness), and the rest of its pause if its breaker is
+    /// open.
+    pub(crate) fn course(&self, target: &str, now: Instant) -> Option<(Duration, Option<Duration>)> {
+        let all = self.lock();
+        let tripped = all.get(target)?;
+        let left = tripped.until.map(|until| until.saturating_duration_since(now));
+        Some((now.saturating_duration_since(tripped.since), left))
     }
 
     /// Waits until a target has a new [illness](Self::illness). Only one caller may wait at a time.
@@ -215,18 +231,19 @@ impl Breakers {
         if all.get(target).is_none_or(|tripped| tripped.code != code) {
             self.fell_ill.notify_one();
         }
-        let tripped = all.entry(target.to_owned()).or_insert(Tripped {
+        let tripped = all.entry(target.to_owned()).or_insert_with(|| Tripped {
             code,
+            since: Instant::now(),
             failures: 0,
             pause: self.first_pause,
             until: None,
-            trial: Trial::Ping,
+            trial: Trial::Ping(self.next_trial()),
         });
         tripped.code = code;
         tripped
     }
 
-    fn fail(&self, target: &str, caller: Caller, code: ErrorCode, failures: u32, now: Instant) -> Duration {
+    fn fail(&self, target: &str, role: TrialRole, code: ErrorCode, failures: u32, now: Instant) -> Duration {
         let mut all = self.lock();
         let tripped = self.trip(&mut all, target, code);
         // The breaker was open before, and closed only because no partition was due as a probe.
@@ -237,9 +254,9 @@ impl Breakers {
         }
         match (tripped.until, tripped.trial) {
             // While a probe is under way, only its own calls say something new.
-            (Some(until), Trial::Partition(_)) if !tripped.is_tried_by(caller) => until.saturating_duration_since(now),
+            (Some(until), Trial::Partition(_)) if !tripped.is_tried_by(role) => until.saturating_duration_since(now),
             // Calls that were under way when it opened say nothing new.
-            (Some(until), Trial::Ping | Trial::Answered) if until > now => until - now,
+            (Some(until), Trial::Ping(_) | Trial::Answered) if until > now => until - now,
             (Some(_), _) => self.wait_longer(tripped, now),
             (None, _) if again => self.wait_longer(tripped, now),
             (None, _) => {
@@ -250,19 +267,23 @@ impl Breakers {
     }
 
     fn wait_longer(&self, tripped: &mut Tripped, now: Instant) -> Duration {
-        tripped.trial = Trial::Ping;
+        tripped.trial = Trial::Ping(self.next_trial());
         tripped.pause = backoff::longer(tripped.pause, self.longest_pause);
         tripped.until = Some(now + tripped.pause);
         tripped.pause
     }
 
+    fn next_trial(&self) -> u64 {
+        self.trials.fetch_add(1, Ordering::Relaxed)
+    }
+
     /// Notes that a target's stores served a partition. Returns whether that closed its breaker.
     // A partition that started before the present trial may have used one store, while the other one is down.
-    pub(crate) fn succeeded(&self, target: &str, caller: Caller) -> bool {
+    pub(crate) fn succeeded(&self, target: &str, role: TrialRole) -> bool {
         let mut all = self.lock();
         let Some(tripped) = all.get(target) else { return false };
         let is_open = tripped.until.is_some();
-        if is_open && !tripped.is_tried_by(caller) {
+        if is_open && !tripped.is_tried_by(role) {
             return false;
         }
         all.remove(target);

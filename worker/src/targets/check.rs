@@ -77,7 +77,7 @@ async fn stores(mapped: &Mapped, tables: &[Table]) -> Vec<(StoreKind, Verdict)> 
 fn verdict(advice: Result<Vec<MappingFault>, StoreError>) -> Verdict {
     match advice {
         Ok(advice) => Verdict::Fits(advice),
-        Err(StoreError::Mapping { faults }) => Verdict::Faults(faults),
+        Err(StoreError::Mapping { faults, .. }) => Verdict::Faults(faults),
         Err(error) => Verdict::Unknown(error),
     }
 }

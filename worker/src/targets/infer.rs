@@ -23,8 +23,10 @@ pub struct Inferred {
     pub tables: Vec<Table>,
     /// Tables that have an owner and do not look like memories.
     pub others: Vec<String>,
-    /// Tables that memories reference: a delete of such a row deletes its memories too, or is refused.
+    /// Tables that memories reference: a delete of such a row deletes its memories too, is refused, or takes their owner.
     pub above: Vec<String>,
+    /// Tables whose rows reference a row with their owner, each with that column.
+    pub referring: Vec<String>,
     /// Tables that look like parts of memories, and whose rows may belong to no memory.
     pub loose: Vec<String>,
     /// Collections without points: nothing can be inferred about them.
@@ -44,6 +46,7 @@ pub async fn infer(sql: Option<&SqlStore>, vector: Option<&VectorStore>) -> Resu
         inferred.tables = proposed.tables;
         inferred.others = proposed.others;
         inferred.above = proposed.above;
+        inferred.referring = proposed.referring;
         inferred.loose = proposed.loose;
     }
     let Some(vector) = vector else { return Ok(inferred) };

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use lethe_common::config::{Config, Table, Target};
+use lethe_common::config::{Config, SqlEndpoint, StoreServer, Table, Target, VectorEndpoint};
 use lethe_common::job::StoreKind;
 use lethe_common::ledger::Route;
 use tokio::sync::Mutex;
@@ -25,6 +25,8 @@ pub(crate) struct Stores {
     pub(crate) name: String,
     pub(crate) sql: Option<SqlStore>,
     pub(crate) vector: Option<VectorStore>,
+    /// The server of the database, and that of the vector store, as traces name them.
+    servers: (Option<StoreServer>, Option<StoreServer>),
     /// The time limit of a ping.
     patience: Duration,
     /// When the last ping ended, and whether both stores answered it.
@@ -133,6 +135,10 @@ impl Stores {
             name: target.name.clone(),
             sql,
             vector,
+            servers: (
+                target.sql.as_ref().map(SqlEndpoint::server),
+                target.vector.as_ref().map(VectorEndpoint::server),
+            ),
             // A quarter is short beside the call that got no answer, and long for a ping.
             patience: (store_timeout / 4).max(Duration::from_millis(500)).min(store_timeout),
             pinged: Arc::default(),
@@ -185,6 +191,15 @@ impl Stores {
 }
 
 impl Mapped {
+    /// Returns the server of a store, as traces name it.
+    pub(crate) fn server(&self, store: StoreKind) -> Option<&StoreServer> {
+        let (sql, vector) = &self.stores.servers;
+        match store {
+            StoreKind::Sql => sql.as_ref(),
+            StoreKind::Vector => vector.as_ref(),
+        }
+    }
+
     /// Returns whether the table has only vectors.
     pub(crate) fn has_only_points(&self) -> bool {
         self.table.columns.is_none()
@@ -212,7 +227,7 @@ impl Mapped {
         }
         let open = async {
             let opened = self.collection().await?;
-            let mut opened = opened.ok_or(StoreError::Misuse("the mapping has no collection"))?;
+            let mut opened = opened.ok_or(StoreError::Misuse(StoreKind::Vector, "the mapping has no collection"))?;
             if let Some(field) = opened.unindexed() {
                 let collection = &opened.mapping().name;
                 tracing::warn!(

@@ -72,6 +72,7 @@ mod tests {
     use std::cell::Cell;
 
     use futures::future::join_all;
+    use lethe_common::job::StoreKind;
     use tokio::sync::Notify;
 
     use super::*;
@@ -97,7 +98,7 @@ mod tests {
     async fn one_of_many_makes_it_and_all_of_them_share_what_came_of_it() {
         let once = Once::default();
         assert_eq!(
-            ask(&once, Err(StoreError::timed_out())).await,
+            ask(&once, Err(StoreError::timed_out(StoreKind::Sql))).await,
             (1, vec![Err("timeout"); 10])
         );
         assert_eq!(ask(&once, Ok(7)).await, (1, vec![Ok(7); 10]), "a failure is not kept");
@@ -123,7 +124,7 @@ mod tests {
         let (once, fails) = (Once::default(), Notify::new());
         let failing = async {
             fails.notified().await;
-            Err::<u8, _>(StoreError::timed_out())
+            Err::<u8, _>(StoreError::timed_out(StoreKind::Sql))
         };
         let mut first = Box::pin(once.get(failing));
         let mut waiting = Box::pin(once.get(async { Ok(1) }));

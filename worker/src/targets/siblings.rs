@@ -1,6 +1,7 @@
 //! Decides for which mappings this worker may claim. It skips a mapping if the ledger has another one, of any worker,
 //! of the same collection or table without a scope to tell them apart. It also skips a mapping if the table of another
-//! one is its dependent: deletes would take that one's memories whatever their owner, and leave their points.
+//! one is its dependent: deletes would take that one's memories whatever their owner, and leave their points. And it
+//! skips a mapping that would delete the owners of another one's memories: no job would find these memories.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
@@ -21,6 +22,8 @@ struct Own {
     siblings: Vec<Sibling>,
     /// The places of its dependents.
     dependents: Vec<String>,
+    /// The places of the tables whose rows it deletes, as places of owners.
+    deleted: Vec<String>,
 }
 
 /// The siblings as last read from the ledger.
@@ -31,6 +34,8 @@ struct Read {
     mixed: BTreeMap<Route, BTreeSet<String>>,
     /// For each of this worker's mappings, the names of the mappings whose tables are its dependents.
     taken: BTreeMap<Route, BTreeSet<String>>,
+    /// For each of this worker's mappings, the names of the mappings whose owners it would delete.
+    orphaned: BTreeMap<Route, BTreeSet<String>>,
     /// Whether an older version of one of this worker's mappings is still published.
     outdated: bool,
 }
@@ -44,6 +49,7 @@ impl Known {
                 route: Route::to(target, table),
                 siblings: target.siblings(table),
                 dependents: target.dependent_places(table),
+                deleted: target.deleted_places(table),
             })
         });
         Self {
@@ -67,6 +73,15 @@ impl Known {
         Ok(())
     }
 
+    /// Does the same as [`Known::publish`], unless the siblings were read at this revision, the present one.
+    pub(crate) async fn keep_up(&self, ledger: &Ledger, revision: i64) -> Result<(), LedgerError> {
+        let is_read = |read: &Read| read.revision == revision && !read.outdated;
+        if self.lock().as_ref().is_some_and(is_read) {
+            return Ok(());
+        }
+        self.publish(ledger).await
+    }
+
     /// Returns the revision that was read, or `None` before the first read.
     pub(crate) fn revision(&self) -> Option<i64> {
         self.lock().as_ref().map(|read| read.revision)
@@ -82,7 +97,7 @@ impl Known {
     pub(crate) fn allow(&self, route: &Route) -> bool {
         let read = self.lock();
         let Some(read) = &*read else { return false };
-        let with = [&read.mixed, &read.taken].map(|with| with.get(route));
+        let with = [&read.mixed, &read.taken, &read.orphaned].map(|with| with.get(route));
         with.into_iter().flatten().all(BTreeSet::is_empty)
     }
 
@@ -104,7 +119,14 @@ impl Known {
                  `lethe targets retire {name}`"
             )
         });
-        mixed.chain(taken).collect()
+        let orphaned = read.orphaned.get(route).into_iter().flatten().map(|name| {
+            format!(
+                "`{name}`, in this or another worker's file, has its owners in a table whose rows are deleted here, and \
+                 without its owner no job finds a memory: remove that table here, or, once no worker has the other \
+                 mapping, run `lethe targets retire {name}`"
+            )
+        });
+        mixed.chain(taken).chain(orphaned).collect()
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Option<Read>> {
@@ -138,6 +160,7 @@ impl Read {
             route,
             siblings: mine,
             dependents,
+            deleted,
         } in own
         {
             let same = by_name.get(&(route.target.as_str(), route.table.as_str()));
@@ -164,13 +187,15 @@ impl Read {
             }
             read.mixed.insert(route.clone(), mixed);
             // Includes this worker's other mappings: under another URL, its own file does not show the conflict.
-            let others = dependents
-                .iter()
-                .filter_map(|place| by_place.get(place.as_str()))
-                .flatten();
-            let is_other = |other: &&&Sibling| (&other.target, &other.table) != (&route.target, &route.table);
-            let taken = others.filter(is_other).map(|other| other.name()).collect();
-            read.taken.insert(route.clone(), taken);
+            let at = |places: &[String]| {
+                let found = places.iter().filter_map(|place| by_place.get(place.as_str()));
+                found.flatten().copied().collect::<Vec<&Sibling>>()
+            };
+            let is_other = |other: &&Sibling| (&other.target, &other.table) != (&route.target, &route.table);
+            let taken = at(dependents).into_iter().filter(is_other);
+            read.taken.insert(route.clone(), taken.map(Sibling::name).collect());
+            let orphaned = at(deleted).into_iter().map(Sibling::name).collect();
+            read.orphaned.insert(route.clone(), orphaned);
         }
         read
     }
@@ -198,6 +223,7 @@ mod tests {
             route,
             siblings: vec![mine.clone()],
             dependents: Vec::new(),
+            deleted: Vec::new(),
         }
     }
 
@@ -295,6 +321,46 @@ mod tests {
                     .all(|fault| fault.starts_with("the table of `b/memories`")),
                 "{faults:?}"
             );
+        }
+    }
+
+    #[test]
+    fn owners_keep_every_mapping_that_would_delete_them_and_no_other() {
+        let file = |table: &str| {
+            let text = format!(
+                r#"[[target]]
+                name = "a"
+                sql = {{ url = "postgres://db/x" }}
+                [[target.table]]
+                {table}"#
+            );
+            Known::new(&Config::from_toml(&text).unwrap())
+        };
+        let owners = r#"columns = { id = "id", user = "of", owners = { table = "users", id = "id", name = "email" } }"#;
+        let memories = file(&format!("name = \"memories\"\n{owners}"));
+        let notes = file(&format!("name = \"notes\"\n{owners}"));
+        let users = file(
+            r#"name = "people"
+            sql_table = "public.users"
+            columns = { id = "id" }"#,
+        );
+        let teams = file(
+            r#"name = "teams"
+            columns = { id = "id" }
+            dependents = [{ table = "users", references = "team" }]"#,
+        );
+        let all = [&memories, &notes, &users, &teams];
+        let published = Siblings {
+            revision: 1,
+            published: all.iter().flat_map(|known| known.own[0].siblings.clone()).collect(),
+        };
+        for (known, allowed) in all.into_iter().zip([true, true, false, false]) {
+            let route = &known.own[0].route;
+            *known.lock() = Some(Read::of(&known.own, &published));
+            assert_eq!(known.allow(route), allowed, "{route:?}");
+            let faults = known.faults(route);
+            let about_owners = faults.iter().filter(|fault| fault.contains("has its owners"));
+            assert_eq!(about_owners.count(), if allowed { 0 } else { 2 }, "{faults:?}");
         }
     }
 

@@ -1,5 +1,6 @@
 //! The errors of the vector store, by gRPC status code.
 
+use lethe_common::job::StoreKind;
 use qdrant_client::QdrantError;
 use tonic::Code;
 
@@ -15,9 +16,13 @@ impl From<QdrantError> for StoreError {
             QdrantError::ResponseError { status } | QdrantError::ResourceExhaustedError { status, .. } => {
                 of_status(&status)
             }
-            QdrantError::Io(_) => Self::Unavailable { status: Status::Silent },
-            QdrantError::InvalidUri(_) => Self::Misuse("the address of the vector store is not a URL"),
-            _ => Self::Unreadable,
+            QdrantError::Io(_) => Self::Unavailable {
+                status: Status::Silent(StoreKind::Vector),
+            },
+            QdrantError::InvalidUri(_) => {
+                Self::Misuse(StoreKind::Vector, "the address of the vector store is not a URL")
+            }
+            _ => Self::Unreadable(StoreKind::Vector),
         }
     }
 }

@@ -1,11 +1,15 @@
 //! The errors of SQL databases, by SQLSTATE, SQLite's result code or MySQL's number; never by text.
 
+use lethe_common::job::StoreKind;
 use sqlx::error::DatabaseError;
 use sqlx::mysql::MySqlDatabaseError;
 use sqlx::postgres::{PgDatabaseError, PgSeverity};
 use sqlx::sqlite::SqliteError;
 
 use super::{Status, StoreError, mysql};
+
+/// The status of an error that no database has answered with.
+const SILENT: Status = Status::Silent(StoreKind::Sql);
 
 // https://www.sqlite.org/rescode.html: the low byte is the primary code.
 const SQLITE_ERROR: i32 = 1;
@@ -38,15 +42,15 @@ impl From<sqlx::Error> for StoreError {
             | Error::PoolTimedOut
             | Error::PoolClosed
             | Error::WorkerCrashed
-            | Error::BeginFailed => Self::Unavailable { status: Status::Silent },
+            | Error::BeginFailed => Self::Unavailable { status: SILENT },
             Error::ColumnDecode { .. }
             | Error::Decode(_)
             | Error::ColumnIndexOutOfBounds { .. }
             | Error::ColumnNotFound(_)
             | Error::TypeNotFound { .. }
             | Error::RowNotFound
-            | Error::AnyDriverError(_) => Self::Unreadable,
-            _ => Self::Rejected { status: Status::Silent },
+            | Error::AnyDriverError(_) => Self::Unreadable(StoreKind::Sql),
+            _ => Self::Rejected { status: SILENT },
         }
     }
 }
@@ -92,7 +96,7 @@ fn of_database(error: &dyn DatabaseError) -> StoreError {
     {
         Some(state) if matches!(severity, Some(PgSeverity::Fatal | PgSeverity::Panic)) => of_ended_session(state),
         Some(state) => of_sqlstate(state),
-        None => StoreError::Internal { status: Status::Silent },
+        None => StoreError::Internal { status: SILENT },
     }
 }
 

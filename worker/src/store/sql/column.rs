@@ -22,10 +22,16 @@ pub(super) struct Column {
 pub(super) struct Names {
     /// The table, quoted.
     pub(super) table: String,
+    /// The table, as the mapping writes it.
+    pub(super) source: String,
     /// The column that is referenced.
     pub(super) id: String,
     /// The column of names.
     pub(super) name: Column,
+    /// The column that filters name for it: no column of the memories.
+    pub(super) field: String,
+    /// The type of the names for queries; `None` if queries cannot compare them.
+    pub(super) holds: Option<Holds>,
 }
 
 impl Column {

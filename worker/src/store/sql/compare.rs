@@ -2,7 +2,9 @@
 
 use std::fmt::Write;
 
-use super::column::{Column, Kind};
+use lethe_common::job::StoreKind;
+
+use super::column::{Column, Kind, Names};
 use super::dialect::{Dialect, quote};
 use crate::store::StoreError;
 
@@ -82,27 +84,54 @@ pub(super) fn from_digits(digits: &str) -> Result<Option<String>, StoreError> {
     };
     let bytes: Option<Vec<u8>> = digits.as_bytes().chunks(2).map(byte).collect();
     let text = bytes.and_then(|bytes| String::from_utf8(bytes).ok());
-    text.map(Some).ok_or(StoreError::Unreadable)
+    text.map(Some).ok_or(StoreError::Unreadable(StoreKind::Sql))
 }
 
 // Compares by the column's type, so that its index is used. Where the column's equality is, or may
 // be, wider than that of bytes, it compares bytes too.
 pub(super) fn equals(column: &Column, table: &str, value: &str) -> String {
-    let left = reach(column, table);
-    if let Some(names) = &column.names {
-        let id = format!("o.{}", quote(&names.id));
-        let named = |chosen: &str| {
-            let same = equals(&names.name, "o", value);
-            format!("(SELECT {chosen} FROM {} AS o WHERE {same})", names.table)
-        };
-        let mut refers = format!("{left} IN {}", named(&id));
-        if matches!(column.kind, Kind::Collated { .. }) {
-            // Two owners may differ only in characters that the collation treats as equal.
-            refers = format!("{refers} AND {} IN {}", bytes(&left), named(&bytes(&id)));
-        }
-        return refers;
+    match &column.names {
+        Some(names) => named(column, names, table, &equals(&names.name, "o", value)),
+        None => equals_value(&column.kind, &reach(column, table), value),
     }
-    equals_value(&column.kind, &left, value)
+}
+
+/// Returns the condition that a column references a row `o` that meets a condition.
+pub(super) fn named(column: &Column, names: &Names, table: &str, condition: &str) -> String {
+    let (left, id) = (reach(column, table), format!("o.{}", quote(&names.id)));
+    let chosen = |chosen: &str| format!("(SELECT {chosen} FROM {} AS o WHERE {condition})", names.table);
+    let refers = format!("{left} IN {}", chosen(&id));
+    match exact(&column.kind) {
+        Some(exact) => format!("{refers} AND {} IN {}", exact(&left), chosen(&exact(&id))),
+        None => refers,
+    }
+}
+
+/// Returns the condition that a column references no row `o`: nothing says whose its row is.
+pub(super) fn dangles(column: &Column, names: &Names, table: &str) -> String {
+    let (left, id) = (reach(column, table), format!("o.{}", quote(&names.id)));
+    let mut same = format!("{id} = {left}");
+    if let Some(exact) = exact(&column.kind) {
+        same = format!("{same} AND {} = {}", exact(&id), exact(&left));
+    }
+    format!(
+        "({left} IS NOT NULL AND NOT EXISTS (SELECT 1 FROM {} AS o WHERE {same}))",
+        names.table
+    )
+}
+
+/// Returns the form in which references and ids are compared too, if their column may treat different ones as equal.
+fn exact(kind: &Kind) -> Option<fn(&str) -> String> {
+    match kind {
+        Kind::Collated { .. } => Some(bytes),
+        Kind::Dynamic | Kind::Hex => Some(|text| format!("CAST({text} AS TEXT) COLLATE BINARY")),
+        Kind::Text { .. }
+        | Kind::Uuid
+        | Kind::Integer(_)
+        | Kind::Whole { .. }
+        | Kind::NativeUuid
+        | Kind::Bytes { .. } => None,
+    }
 }
 
 /// Returns the condition that a column has a value.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use lethe_common::config::SqlEndpoint;
+use lethe_common::job::StoreKind;
 use secrecy::ExposeSecret;
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
 use sqlx::{AnyConnection, AnyPool, AssertSqlSafe, ConnectOptions, Connection, Executor};
@@ -10,7 +11,7 @@ use sqlx::{AnyConnection, AnyPool, AssertSqlSafe, ConnectOptions, Connection, Ex
 use super::dialect::Dialect;
 use super::{table, text};
 use crate::store::StoreError;
-use crate::store::error::shows_life;
+use crate::store::error::{Status, shows_life};
 
 // A connection that was used this recently is not pinged first: a ping would double the round trips
 // of a busy worker.
@@ -88,6 +89,7 @@ impl SqlStore {
         sqlx::any::install_default_drivers();
         let url = endpoint.url.expose_secret();
         let dialect = Dialect::of(url).ok_or(StoreError::Misuse(
+            StoreKind::Sql,
             "the database's URL must begin with postgres://, mysql:// or sqlite://",
         ))?;
         let connections = endpoint.max_connections.max(1);
@@ -184,11 +186,11 @@ impl SqlStore {
             // SQLite has one writer at a time: a wait for it that times out is no outage.
             Ok(Err(CallError::Sql(sqlx::Error::PoolTimedOut))) if self.dialect == Dialect::Sqlite => {
                 Err(StoreError::Busy {
-                    status: crate::store::error::Status::Silent,
+                    status: Status::Silent(StoreKind::Sql),
                 })
             }
             Ok(Err(error)) => Err(error.into()),
-            Err(_) => Err(StoreError::timed_out()),
+            Err(_) => Err(StoreError::timed_out(StoreKind::Sql)),
         }
     }
 }
@@ -231,7 +233,7 @@ fn options(url: &str) -> Result<AnyConnectOptions, StoreError> {
     // Statements contain the customer's names of tables and columns, which no log may show.
     let options: AnyConnectOptions = url
         .parse()
-        .map_err(|_| StoreError::Misuse("the database's URL cannot be read"))?;
+        .map_err(|_| StoreError::Misuse(StoreKind::Sql, "the database's URL cannot be read"))?;
     Ok(options.disable_statement_logging())
 }
 
@@ -244,6 +246,7 @@ fn existing_file(url: &str) -> Result<String, StoreError> {
         .collect();
     if file.ends_with(":memory:") || parameters.contains("mode=memory") {
         return Err(StoreError::Misuse(
+            StoreKind::Sql,
             "use a file: a SQLite database in memory belongs to one connection",
         ));
     }

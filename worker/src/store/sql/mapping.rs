@@ -1,21 +1,24 @@
 //! A mapping that was checked against the live schema.
 
 mod check;
+mod current;
 mod order;
 mod outliving;
+mod owners;
 mod times;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use lethe_common::config::Table;
+use lethe_common::config::{Table, Uuids};
 use lethe_common::filter::{Path, Type, Zone};
-use lethe_common::job::Field;
+use lethe_common::job::{Field, StoreKind};
 use sqlx::AnyConnection;
 
-use super::column::{Column, Declared, Holds, Kind};
+use super::column::{Column, Declared, Holds, Kind, Names};
 use super::connect::CallError;
 use super::dependents::Reference;
 use super::dialect::{Dialect, quote_table};
+use super::schema::LiveColumn;
 use crate::store::vector::COMPARED;
 use crate::store::{StoreError, word};
 use check::{Check, given};
@@ -25,6 +28,10 @@ use check::{Check, given};
 pub(super) struct Mapping {
     /// The table, quoted.
     pub(super) table: String,
+    /// The table, as the configuration writes it.
+    pub(super) name: String,
+    /// How UUIDs are written, where the column's type does not say it.
+    pub(super) uuids: Option<Uuids>,
     pub(super) id: Column,
     pub(super) fields: Vec<(Field, Column)>,
     /// The fields that are compared between a point and its row: a payload field is mapped too.
@@ -61,6 +68,13 @@ impl Mapping {
             .map(|(_, column)| column)
     }
 
+    /// Returns the column of references and the table of names, if a path means the owners' names.
+    pub(super) fn owner(&self, dialect: Dialect, path: &Path) -> Option<(&Column, &Names)> {
+        let column = self.field(Field::User)?;
+        let names = column.names.as_deref()?;
+        dialect.is_column(&names.field, &path.column).then_some((column, names))
+    }
+
     /// Returns the live column in which a path begins, if queries may use it.
     pub(super) fn asked(&self, dialect: Dialect, path: &Path) -> Option<(&str, &Holds)> {
         let mut asked = self.asked.iter();
@@ -75,7 +89,7 @@ impl Mapping {
         table: &Table,
     ) -> Result<Self, CallError> {
         let Some(columns) = &table.columns else {
-            return Err(StoreError::Misuse("the mapping names no columns").into());
+            return Err(StoreError::Misuse(StoreKind::Sql, "the mapping names no columns").into());
         };
         let mut check = Check {
             connection,
@@ -95,7 +109,7 @@ impl Mapping {
             fields.extend(column.map(|column| (field, check.plain(column))));
         }
         if let Some(owners) = &columns.owners {
-            check.owners(owners, &mut fields).await?;
+            check.owners(owners, table, &mut fields).await?;
         }
         let scope = live.as_ref().and_then(|live| check.scope(live, name, &table.scope));
         let compared = compared(table, &fields);
@@ -112,15 +126,11 @@ impl Mapping {
             .chain(id.iter().map(|(id, _)| id))
             .collect();
         check.only_bytes(name, scope.as_deref(), &identifying).await?;
-        let holds = |column: &&Column| match (&column.kind, live.as_ref()?.column(dialect, &column.name)?) {
-            (kind @ Kind::Bytes { dialect, uuids }, _) => Some(match dialect {
-                Dialect::Sqlite => Holds::Declared(Declared::Bytes { uuids: *uuids }),
-                Dialect::Postgres | Dialect::Mysql => Holds::Key(kind.clone()),
-            }),
-            (_, live) => live.holds.clone(),
-        };
+        let holds = |column: &Column| asked_as(&column.kind, live.as_ref()?.column(dialect, &column.name)?);
+        // Filters name the owners of references by a field of their own, see below.
         let mut asked: BTreeMap<String, Holds> = identifying
             .iter()
+            .filter(|column| column.names.is_none())
             .filter_map(|column| Some((column.name.clone(), holds(column)?)))
             .collect();
         let times = [&created_at, &updated_at];
@@ -141,12 +151,8 @@ impl Mapping {
             Some(_) => check.seen(name, scope.as_deref(), &times, &mut asked).await?,
             None => BTreeMap::new(),
         };
-        let as_asked = |time: Option<(Column, Holds)>| {
-            let (column, holds) = time?;
-            let holds = asked.get(&column.name).cloned().unwrap_or(holds);
-            Some((column, holds))
-        };
-        let (created_at, updated_at) = (as_asked(created_at.clone()), as_asked(updated_at.clone()));
+        check.owner_field(name, &fields, &mut asked);
+        let [created_at, updated_at] = [&created_at, &updated_at].map(|time| as_asked(time.as_ref(), &asked));
         let mut dependents = Vec::new();
         check.dependents(&table.dependents, name, &[], &mut dependents).await?;
         if live.is_some() {
@@ -155,6 +161,8 @@ impl Mapping {
         match (live.as_ref(), id) {
             (Some(live), Some((id, unique_under))) if check.faults.is_empty() => Ok(Self {
                 table: quote_table(name),
+                name: name.to_owned(),
+                uuids: columns.uuids,
                 folded_by: unique_under.filter(|collation| collation != "BINARY"),
                 id,
                 compared,
@@ -170,8 +178,29 @@ impl Mapping {
                 indexed: live.indexed().map(str::to_owned).collect(),
                 zone,
             }),
-            _ => Err(StoreError::Mapping { faults: check.faults }.into()),
+            _ => Err(StoreError::Mapping {
+                store: StoreKind::Sql,
+                faults: check.faults,
+            }
+            .into()),
         }
+    }
+}
+
+/// Returns a time column with what queries compare it as.
+fn as_asked(time: Option<&(Column, Holds)>, asked: &BTreeMap<String, Holds>) -> Option<(Column, Holds)> {
+    let (column, holds) = time?;
+    Some((column.clone(), asked.get(&column.name).unwrap_or(holds).clone()))
+}
+
+/// Returns the type of an id or a field for queries.
+fn asked_as(kind: &Kind, live: &LiveColumn) -> Option<Holds> {
+    match kind {
+        Kind::Bytes { dialect, uuids } => Some(match dialect {
+            Dialect::Sqlite => Holds::Declared(Declared::Bytes { uuids: *uuids }),
+            Dialect::Postgres | Dialect::Mysql => Holds::Key(kind.clone()),
+        }),
+        _ => live.holds.clone(),
     }
 }
 

@@ -3,14 +3,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use lethe_common::config::{Columns, Dependent, MappingScope, Owners, Table, Uuids};
+use lethe_common::config::{Columns, Dependent, MappingScope, Table, Uuids};
 use sqlx::Row;
 
 use super::SqlStore;
 use super::column::Holds;
 use super::connect::CallError;
 use super::convention::{
-    AGENT, APP, CREATED_AT, KIND, MEMORIES, OWNER_NAME, PARTS, RUN, UPDATED_AT, USER, VERSION, WORKSPACE, callable,
+    AGENT, APP, CREATED_AT, KIND, MEMORIES, PARTS, RUN, UPDATED_AT, USER, VERSION, WORKSPACE, callable,
     is_about_an_owner, pick, surely,
 };
 use super::dialect::{Dialect, quote, quote_table};
@@ -18,7 +18,10 @@ use super::schema::{self, Foreign, LiveColumn, LiveTable, OnDelete};
 use super::statement::Sql;
 use crate::store::StoreError;
 
+mod owners;
 mod times;
+
+pub(super) use owners::Owner;
 
 /// The tables of a database, by their probable content.
 #[derive(Debug, Default)]
@@ -27,8 +30,11 @@ pub struct Proposed {
     pub tables: Vec<Table>,
     /// The tables that have an owner, and do not look like memories.
     pub others: Vec<String>,
-    /// The tables whose rows cannot be deleted alone: memories reference them, and go with them or prevent it.
+    /// The tables whose rows cannot be deleted alone: memories reference them, and go with them, prevent it, or lose
+    /// their owner.
     pub above: Vec<String>,
+    /// The tables whose rows reference a row with their owner, each with that column.
+    pub referring: Vec<String>,
     /// The tables whose rows look like parts of memories, and may belong to none.
     pub loose: Vec<String>,
 }
@@ -59,7 +65,7 @@ impl SqlStore {
             .filter(|known| !below.contains(known.name.as_str()))
             .collect();
         for known in &roots {
-            if schema.is_memories(known) && schema.takes(known, &roots) {
+            if schema.is_memories(known) && (schema.takes(known, &roots) || schema.names_owners(known, &roots)) {
                 proposed.above.push(known.name.clone());
             } else if schema.is_loose(known) {
                 proposed.loose.push(known.name.clone());
@@ -67,6 +73,12 @@ impl SqlStore {
                 && let Some(mut table) = schema.table(known)
             {
                 if let Some(columns) = &mut table.columns {
+                    if pick(&known.live, &USER).is_none()
+                        && let Some(owners) = &columns.owners
+                    {
+                        let note = format!("`{}` by {}", table.name, schema.note(owners));
+                        proposed.referring.push(note);
+                    }
                     columns.uuids = self.uuids(known, columns).await?;
                     table.counted = self.times(known, columns).await?;
                 }
@@ -279,20 +291,22 @@ impl Schema {
         let text = |column: Option<&LiveColumn>| column.map(|column| column.name.clone());
         let whole = |column: &&LiveColumn| column.holds.as_ref().is_some_and(Holds::is_integer);
         let ordered = |column: &&LiveColumn| column.holds.as_ref().is_some_and(Holds::is_ordered);
-        // The id has no second role.
-        let user = key(&USER).filter(|column| column.name != id.name);
+        let (user, owners) = self
+            .owner(known, &id.name)
+            .map_or((None, None), |owner| (Some(owner.user), owner.owners));
         let columns = Columns {
             id: id.name.clone(),
-            user: text(user),
+            user,
             agent: text(key(&AGENT)),
             app: text(key(&APP)),
+            // The id has no second role.
             run: text(key(&RUN).filter(|column| column.name != id.name)),
             workspace: text(key(&WORKSPACE)),
             kind: text(key(&KIND)),
             version: text(pick(live, &VERSION).filter(whole)),
             created_at: text(pick(live, &CREATED_AT).filter(ordered)),
             updated_at: text(pick(live, &UPDATED_AT).filter(ordered)),
-            owners: user.and_then(|user| self.owners(known, &user.name)),
+            owners,
             uuids: None,
         };
         let name = callable(&known.name);
@@ -306,26 +320,6 @@ impl Schema {
             counted: BTreeMap::new(),
             time_zone: None,
             collection: None,
-        })
-    }
-
-    /// Returns the table with the owners' names, if `user` references one that has other names for them.
-    fn owners(&self, known: &Known, user: &str) -> Option<Owners> {
-        self.tables.iter().find_map(|owners| {
-            let keys = owners
-                .referenced_by
-                .iter()
-                .filter(|foreign| foreign.table == known.name);
-            let id = keys
-                .flat_map(|foreign| &foreign.columns)
-                .find(|(column, _)| column == user)?;
-            let named = pick(&owners.live, &OWNER_NAME)
-                .filter(|column| column.unique && column.kind.is_some() && column.name != id.1)?;
-            Some(Owners {
-                table: owners.name.clone(),
-                id: id.1.clone(),
-                name: named.name.clone(),
-            })
         })
     }
 

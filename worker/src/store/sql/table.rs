@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use lethe_common::config::Table;
 use lethe_common::filter::Type;
-use lethe_common::job::Field;
+use lethe_common::job::{Field, StoreKind};
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row};
 
@@ -148,7 +148,8 @@ impl SqlTable {
             Some(statement) => statement,
             None => self.statement(items, &self.texts.find, text::find)?,
         };
-        self.look(&statement, items.len(), &tuples).await
+        let is_unasked = tuples.len() < items.len() || !tuples.iter().all(Tuple::can_match);
+        self.look(&statement, items.len(), &tuples, |_| is_unasked).await
     }
 
     /// Returns for each id whether it has a row, whatever the other values of the row.
@@ -160,7 +161,8 @@ impl SqlTable {
         Ok(found.into_iter().map(|(found, _)| found != RowMatch::Absent).collect())
     }
 
-    /// Looks up rows by their ids alone: every row in the scope matches.
+    /// Looks up rows by their ids alone: every row in the scope matches. An id is absent only if the columns still have
+    /// the types that the call compared by: the points of an id without a row may be erased.
     ///
     /// # Errors
     /// Fails as a whole.
@@ -170,7 +172,8 @@ impl SqlTable {
             .enumerate()
             .filter_map(|(n, id)| Tuple::of_id(&self.mapping, n, id))
             .collect();
-        self.look(&self.about_ids(), ids.len(), &tuples).await
+        let is_missed = |found: &[(RowMatch, Seen)]| found.iter().any(|(found, _)| *found == RowMatch::Absent);
+        self.look(&self.about_ids(), ids.len(), &tuples, is_missed).await
     }
 
     fn tuples<'a>(&self, items: &'a [Item]) -> Result<Vec<Tuple<'a>>, StoreError> {
@@ -181,11 +184,13 @@ impl SqlTable {
             .collect()
     }
 
+    /// Looks up memories. If the answer is in doubt, it checks that the types are still those that it depends on.
     async fn look(
         &self,
         statement: &Statement,
         count: usize,
         tuples: &[Tuple<'_>],
+        is_in_doubt: impl FnOnce(&[(RowMatch, Seen)]) -> bool,
     ) -> Result<Vec<(RowMatch, Seen)>, StoreError> {
         let mut found = vec![(RowMatch::Absent, Seen::default()); count];
         self.store
@@ -196,7 +201,7 @@ impl SqlTable {
                     writes(&row)?;
                     for (n, row) in whole(&row)? {
                         let n = statement.position(chunk, n)?;
-                        *found.get_mut(n).ok_or(StoreError::Unreadable)? = match row {
+                        *found.get_mut(n).ok_or(StoreError::Unreadable(StoreKind::Sql))? = match row {
                             Some(row) => match row.strip_prefix(text::OUTSIDE) {
                                 Some(row) => (RowMatch::Outside, self.seen(row)?),
                                 None => (RowMatch::Matching, self.seen(row)?),
@@ -205,10 +210,23 @@ impl SqlTable {
                         };
                     }
                 }
+                if is_in_doubt(&found) {
+                    self.has_its_types().await?;
+                }
                 Ok(())
             })
             .await?;
         Ok(found)
+    }
+
+    /// Fails with [`StoreError::Missing`] if the types of the ids and the fields have changed.
+    async fn has_its_types(&self) -> Result<(), CallError> {
+        let mut connection = self.store.readers.acquire().await?;
+        if self.mapping.is_current(&mut connection, self.store.dialect).await? {
+            return Ok(());
+        }
+        let status = Status::Silent(StoreKind::Sql);
+        Err(StoreError::Missing { status }.into())
     }
 
     // `None`: no row can meet the conditions.
@@ -218,7 +236,10 @@ impl SqlTable {
 
     fn demanded_rows<'s>(&'s self, conditions: &Conditions, rows: Rows) -> Result<Option<Demanded<'s>>, StoreError> {
         if conditions.is_empty() {
-            return Err(StoreError::Misuse("without conditions the call would match every row"));
+            return Err(StoreError::Misuse(
+                StoreKind::Sql,
+                "without conditions the call would match every row",
+            ));
         }
         self.demanded_by(conditions, rows)
     }
@@ -282,7 +303,7 @@ fn numbered(row: &AnyRow) -> Result<Vec<(usize, Option<&str>)>, CallError> {
     text.split(';')
         .map(|part| {
             let (n, rest) = part.split_once(':').map_or((part, None), |(n, rest)| (n, Some(rest)));
-            Ok((n.parse().map_err(|_| StoreError::Unreadable)?, rest))
+            Ok((n.parse().map_err(|_| StoreError::Unreadable(StoreKind::Sql))?, rest))
         })
         .collect()
 }
@@ -292,7 +313,7 @@ pub(super) fn writes(row: &AnyRow) -> Result<(), CallError> {
     if row.try_get::<i64, _>(text::ONLY_READS)? == 0 {
         return Ok(());
     }
-    let status = Status::Silent;
+    let status = Status::Silent(StoreKind::Sql);
     Err(StoreError::ReadOnly { status }.into())
 }
 
@@ -301,7 +322,7 @@ pub(super) fn writes(row: &AnyRow) -> Result<(), CallError> {
 fn whole(row: &AnyRow) -> Result<Vec<(usize, Option<&str>)>, CallError> {
     let rows = numbered(row)?;
     if u64::try_from(rows.len()).ok() != Some(row.try_get::<i64, _>(1)?.unsigned_abs()) {
-        return Err(StoreError::Unreadable.into());
+        return Err(StoreError::Unreadable(StoreKind::Sql).into());
     }
     Ok(rows)
 }

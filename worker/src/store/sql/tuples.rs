@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use lethe_common::job::Field;
+use lethe_common::job::{Field, StoreKind};
 use serde::Serialize;
 
 use super::column::Column;
@@ -110,7 +110,10 @@ pub(super) fn demands<'a>(mapping: &Mapping, conditions: &'a Conditions) -> Resu
         .fields
         .iter()
         .map(|(field, value)| {
-            let column = mapping.field(*field).ok_or(StoreError::Unmapped { field: *field })?;
+            let column = mapping.field(*field).ok_or(StoreError::Unmapped {
+                store: StoreKind::Sql,
+                field: *field,
+            })?;
             Ok((*field, column.parse(value)))
         })
         .collect()

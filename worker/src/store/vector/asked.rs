@@ -7,6 +7,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use lethe_common::config::{Collection, PointId as Rule};
 use lethe_common::filter::{Filter, Matcher, Path, Type};
+use lethe_common::job::StoreKind;
 use qdrant_client::qdrant::Value;
 use serde_json::Map;
 
@@ -30,7 +31,10 @@ impl<'a> Asked<'a> {
     /// Refuses conditions without a query.
     pub(super) fn new(mapping: &'a Collection, conditions: &'a Conditions) -> Result<Self, StoreError> {
         let query = conditions.query.as_ref();
-        let query = query.ok_or(StoreError::Misuse("without a query the call would match every point"))?;
+        let query = query.ok_or(StoreError::Misuse(
+            StoreKind::Vector,
+            "without a query the call would match every point",
+        ))?;
         Ok(Self {
             mapping,
             conditions,

@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use lethe_common::job::StoreKind;
 use qdrant_client::qdrant::{Condition, Filter, RetrievedPoint, WithPayloadSelector};
 
 use super::filter::{any_of, scoped};
@@ -42,7 +43,10 @@ impl VectorCollection {
     /// Fails as a whole.
     pub async fn find(&self, items: &[Item], row_found: &[bool]) -> Result<Option<Vec<Vec<Point>>>, StoreError> {
         if items.len() != row_found.len() {
-            return Err(StoreError::Misuse("`row_found` must have one entry per item"));
+            return Err(StoreError::Misuse(
+                StoreKind::Vector,
+                "`row_found` must have one entry per item",
+            ));
         }
         let mut search = self.search(items, row_found);
         let payload = self.payload_for(items, row_found);

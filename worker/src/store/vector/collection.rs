@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use lethe_common::config::{Collection, PointId as Rule};
-use lethe_common::job::Field;
+use lethe_common::job::{Field, StoreKind};
 use qdrant_client::qdrant::CollectionInfo;
 use strum::IntoEnumIterator as _;
 
@@ -66,7 +66,10 @@ impl VectorCollection {
                 opened.limits = opened.limits_of(&info);
                 Ok(opened)
             }
-            _ => Err(StoreError::Mapping { faults }),
+            _ => Err(StoreError::Mapping {
+                store: StoreKind::Vector,
+                faults,
+            }),
         }
     }
 

@@ -9,6 +9,7 @@ mod tests;
 
 use lethe_common::config::Collection;
 use lethe_common::filter::{Bounds, Comparison, Filter as Asks, Path, Scalar};
+use lethe_common::job::StoreKind;
 use qdrant_client::qdrant::r#match::MatchValue;
 use qdrant_client::qdrant::{Condition, Filter, MinShould, Range, RepeatedStrings};
 
@@ -39,20 +40,25 @@ impl Compiler<'_> {
     /// requires, and a filter that matches every point without the explicit word for it.
     pub(super) fn compile(&self, conditions: &Conditions) -> Result<Option<Filter>, StoreError> {
         let query = conditions.query.as_deref();
-        let query = query.ok_or(StoreError::Misuse("without a query the call would match every point"))?;
+        let query = query.ok_or(StoreError::Misuse(
+            StoreKind::Vector,
+            "without a query the call would match every point",
+        ))?;
         let filter = &query.filter;
         if filter.check_points().is_err() {
             return Err(StoreError::Misuse(
+                StoreKind::Vector,
                 "the vector store cannot evaluate this filter (two places)",
             ));
         }
         if filter.constant() == Some(true) && !filter.says_all() {
             return Err(StoreError::Misuse(
+                StoreKind::Vector,
                 "the filter matches every point; use the match-all filter if that is intended",
             ));
         }
         if query.start.is_some() {
-            return Err(StoreError::Misuse("points have no time of creation"));
+            return Err(StoreError::Misuse(StoreKind::Vector, "points have no time of creation"));
         }
         let mut must = self.demanded(conditions)?;
         match self.part(filter, true)? {
@@ -68,7 +74,10 @@ impl Compiler<'_> {
         let mut must = self.scoped()?;
         for (field, value) in conditions.fields.iter() {
             let key = self.mapping.payload.get(*field);
-            let key = key.ok_or(StoreError::Unmapped { field: *field })?;
+            let key = key.ok_or(StoreError::Unmapped {
+                store: StoreKind::Vector,
+                field: *field,
+            })?;
             if self.may_ask(key, Compares::Identity)? {
                 must.push(any_of(key, self.indexes.written(key), &[value]));
             }
@@ -120,6 +129,7 @@ impl Compiler<'_> {
             // The store has no such condition.
             Asks::Opaque(_) => Ok(doubtful(more)),
             Asks::Text { .. } => Err(StoreError::Misuse(
+                StoreKind::Vector,
                 "the vector store cannot evaluate this filter (two places)",
             )),
         }

@@ -7,6 +7,7 @@ use std::fmt;
 use std::time::Duration;
 
 use lethe_common::config::VectorEndpoint;
+use lethe_common::job::StoreKind;
 use qdrant_client::{Qdrant, QdrantError};
 use secrecy::{ExposeSecret, SecretString};
 
@@ -75,7 +76,7 @@ impl VectorStore {
     pub(super) async fn bounded<T>(&self, call: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
         tokio::time::timeout(self.timeout, call)
             .await
-            .unwrap_or_else(|_| Err(StoreError::timed_out()))
+            .unwrap_or_else(|_| Err(StoreError::timed_out(StoreKind::Vector)))
     }
 
     /// Returns the answer to a request, or `None` if the collection is not there.

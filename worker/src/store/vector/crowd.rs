@@ -2,6 +2,7 @@
 
 use std::slice;
 
+use lethe_common::job::StoreKind;
 use qdrant_client::qdrant::CountPoints;
 
 use super::read::next_of;
@@ -27,7 +28,7 @@ impl VectorCollection {
                         ..CountPoints::default()
                     };
                     let answer = Box::pin(self.store.client.count(request)).await?;
-                    sum += answer.result.ok_or(StoreError::Unreadable)?.count;
+                    sum += answer.result.ok_or(StoreError::Unreadable(StoreKind::Vector))?.count;
                 }
                 Ok(sum)
             })

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use lethe_common::job::StoreKind;
 use qdrant_client::qdrant::points_selector::PointsSelectorOneOf;
 use qdrant_client::qdrant::{Condition, DeletePoints, Filter, PointsIdsList, PointsSelector, UpdateStatus};
 
@@ -123,9 +124,13 @@ impl VectorCollection {
         let answer = Box::pin(self.store.client.delete_points(request)).await?;
         match answer.result.map(|result| result.status()) {
             Some(UpdateStatus::Completed) => Ok(()),
-            Some(UpdateStatus::Acknowledged | UpdateStatus::WaitTimeout) => Err(StoreError::timed_out()),
-            Some(UpdateStatus::ClockRejected) => Err(StoreError::Busy { status: Status::Silent }),
-            Some(UpdateStatus::UnknownUpdateStatus) | None => Err(StoreError::Unreadable),
+            Some(UpdateStatus::Acknowledged | UpdateStatus::WaitTimeout) => {
+                Err(StoreError::timed_out(StoreKind::Vector))
+            }
+            Some(UpdateStatus::ClockRejected) => Err(StoreError::Busy {
+                status: Status::Silent(StoreKind::Vector),
+            }),
+            Some(UpdateStatus::UnknownUpdateStatus) | None => Err(StoreError::Unreadable(StoreKind::Vector)),
         }
     }
 }

@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 
+use lethe_common::job::StoreKind;
 use qdrant_client::qdrant::points_selector::PointsSelectorOneOf;
 use qdrant_client::qdrant::{Condition, Filter, RetrievedPoint, ScrollResponse, WithPayloadSelector};
 
@@ -167,7 +168,7 @@ impl VectorCollection {
 
     async fn indexes(&self) -> Result<Indexes, StoreError> {
         let answer = Box::pin(self.store.client.collection_info(self.mapping.name.as_str())).await?;
-        let info = answer.result.ok_or(StoreError::Unreadable)?;
+        let info = answer.result.ok_or(StoreError::Unreadable(StoreKind::Vector))?;
         Ok(Indexes::of(&info, strict(&info)))
     }
 

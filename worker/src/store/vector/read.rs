@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use lethe_common::job::Field;
+use lethe_common::job::{Field, StoreKind};
 use qdrant_client::qdrant::with_payload_selector::SelectorOptions;
 use qdrant_client::qdrant::{
     Condition, CountPoints, Filter, GetPoints, PayloadIncludeSelector, RetrievedPoint, ScrollPoints, ScrollResponse,
@@ -107,7 +107,10 @@ impl VectorCollection {
         self.store
             .bounded(async {
                 let answer = Box::pin(self.store.client.count(request)).await?;
-                answer.result.map(|result| result.count).ok_or(StoreError::Unreadable)
+                answer
+                    .result
+                    .map(|result| result.count)
+                    .ok_or(StoreError::Unreadable(StoreKind::Vector))
             })
             .await
     }
@@ -115,6 +118,7 @@ impl VectorCollection {
     fn filter(&self, conditions: &Conditions) -> Result<Filter, StoreError> {
         if conditions.is_empty() {
             return Err(StoreError::Misuse(
+                StoreKind::Vector,
                 "without conditions the call would match every point",
             ));
         }
@@ -130,7 +134,10 @@ impl VectorCollection {
     pub(super) fn demanded(&self, conditions: &Conditions) -> Result<Vec<Condition>, StoreError> {
         let demanded = conditions.fields.iter().map(|(field, value)| {
             let path = self.mapping.payload.get(*field);
-            let path = path.ok_or(StoreError::Unmapped { field: *field })?;
+            let path = path.ok_or(StoreError::Unmapped {
+                store: StoreKind::Vector,
+                field: *field,
+            })?;
             let forms = self.spellings.of(*field).forms(value);
             let forms: Vec<&str> = forms.iter().map(String::as_str).collect();
             Ok(any_of(path, self.limits.written(path), &forms))
@@ -222,12 +229,14 @@ pub(super) fn only(fields: Vec<String>) -> WithPayloadSelector {
 }
 
 pub(super) fn id_of(point: &RetrievedPoint) -> Result<PointId, StoreError> {
-    PointId::read(point.id.as_ref()).ok_or(StoreError::Unreadable)
+    PointId::read(point.id.as_ref()).ok_or(StoreError::Unreadable(StoreKind::Vector))
 }
 
 pub(super) fn next_of(answer: &ScrollResponse) -> Result<Option<PointId>, StoreError> {
     match &answer.next_page_offset {
         None => Ok(None),
-        next => PointId::read(next.as_ref()).map(Some).ok_or(StoreError::Unreadable),
+        next => PointId::read(next.as_ref())
+            .map(Some)
+            .ok_or(StoreError::Unreadable(StoreKind::Vector)),
     }
 }

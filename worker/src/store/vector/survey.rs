@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use lethe_common::job::Field;
+use lethe_common::job::{Field, StoreKind};
 use qdrant_client::qdrant::Filter;
 use strum::IntoEnumIterator as _;
 
@@ -33,7 +33,10 @@ impl VectorCollection {
                 let answer = self
                     .scroll(Filter::must(scoped(scope)), None, SAMPLE.min(self.limits.page), payload)
                     .await?;
-                Ok((answer.result, info.result.ok_or(StoreError::Unreadable)?))
+                Ok((
+                    answer.result,
+                    info.result.ok_or(StoreError::Unreadable(StoreKind::Vector))?,
+                ))
             })
             .await?;
         let mut advice = Vec::new();

@@ -6,11 +6,17 @@ use super::*;
 
 const SECOND: Duration = Duration::from_secs(1);
 const DOWN: ErrorCode = ErrorCode::Unavailable;
-const OTHER: Caller = Caller::Other;
+const OTHER: TrialRole = TrialRole::Other;
 
 /// Claims a partition as a probe.
-fn probe(breakers: &Breakers, now: Instant) -> Caller {
-    Caller::Probe(breakers.probes("main", now).unwrap())
+fn probe(breakers: &Breakers, now: Instant) -> TrialRole {
+    TrialRole::Probe(breakers.probes("main", now).unwrap())
+}
+
+/// Pings the stores, and gets an answer or none.
+fn ping(breakers: &Breakers, answered: bool, now: Instant) {
+    let trial = breakers.pings("main", now).unwrap();
+    breakers.pinged("main", trial, answered, now);
 }
 
 #[test]
@@ -24,9 +30,9 @@ fn a_breaker_opens_probes_and_closes() {
     assert_eq!(breakers.allowed("other", start), Allowed::Yes);
     let later = start + SECOND;
     assert_eq!(breakers.allowed("main", later), Allowed::Ping);
-    breakers.pings("main", later);
+    let trial = breakers.pings("main", later).unwrap();
     assert_eq!(breakers.allowed("main", later), Allowed::No, "one is on its way");
-    breakers.pinged("main", true, later);
+    breakers.pinged("main", trial, true, later);
     assert_eq!(breakers.allowed("main", later), Allowed::Probe);
     let probe = probe(&breakers, later);
     assert!(breakers.succeeded("main", probe));
@@ -40,7 +46,7 @@ fn one_partition_probes_at_a_time() {
     let start = Instant::now();
     breakers.failed("main", OTHER, DOWN, start);
     let probed = start + SECOND;
-    breakers.pinged("main", true, probed);
+    ping(&breakers, true, probed);
     assert_eq!(breakers.allowed("main", probed), Allowed::Probe);
     let probe = probe(&breakers, probed);
     assert_eq!(breakers.allowed("main", probed), Allowed::No, "one is on its way");
@@ -67,7 +73,7 @@ fn a_partition_from_before_is_not_taken_for_the_probe() {
     let start = Instant::now();
     breakers.failed("main", OTHER, DOWN, start);
     let probed = start + SECOND;
-    breakers.pinged("main", true, probed);
+    ping(&breakers, true, probed);
     let probe = probe(&breakers, probed);
     assert!(!breakers.succeeded("main", OTHER), "it may have used one store only");
     assert_eq!(
@@ -87,11 +93,11 @@ fn a_probe_that_works_on_is_not_taken_for_the_probe_of_a_later_trial() {
     let breakers = Breakers::new(1, SECOND, 3 * SECOND);
     let start = Instant::now();
     breakers.failed("main", OTHER, DOWN, start);
-    breakers.pinged("main", true, start);
+    ping(&breakers, true, start);
     let old = probe(&breakers, start);
     assert!(breakers.succeeded("main", old), "its first batch");
     breakers.failed("main", OTHER, DOWN, start);
-    breakers.pinged("main", true, start);
+    ping(&breakers, true, start);
     let new = probe(&breakers, start);
 
     assert!(!breakers.succeeded("main", old), "it may use one store only");
@@ -111,11 +117,39 @@ fn a_probe_that_works_on_is_not_taken_for_the_probe_of_a_later_trial() {
 }
 
 #[test]
+fn a_late_ping_says_nothing_about_a_later_trial() {
+    let breakers = Breakers::new(1, SECOND, 3 * SECOND);
+    let start = Instant::now();
+    breakers.failed("main", OTHER, DOWN, start);
+    let slow = breakers.pings("main", start).unwrap();
+    assert_eq!(breakers.pings("main", start + SECOND), Some(slow), "of the same trial");
+    breakers.pinged("main", slow, true, start + SECOND);
+    assert_eq!(breakers.pings("main", start + SECOND), None, "it was answered");
+    let probe = probe(&breakers, start + SECOND);
+    breakers.pinged("main", slow, true, start + SECOND);
+    assert_eq!(
+        breakers.allowed("main", start + SECOND),
+        Allowed::No,
+        "the probe goes on"
+    );
+    assert!(breakers.succeeded("main", probe));
+
+    breakers.failed("main", OTHER, DOWN, start + SECOND);
+    for answered in [true, false] {
+        breakers.pinged("main", slow, answered, start + SECOND);
+        assert_eq!(breakers.allowed("main", start + SECOND), Allowed::No);
+        assert_eq!(breakers.allowed("main", start + 2 * SECOND), Allowed::Ping);
+    }
+    ping(&breakers, true, start + 2 * SECOND);
+    assert_eq!(breakers.allowed("main", start + 2 * SECOND), Allowed::Probe);
+}
+
+#[test]
 fn a_slow_probe_counts_though_another_one_followed() {
     let breakers = Breakers::new(1, SECOND, 3 * SECOND);
     let start = Instant::now();
     breakers.failed("main", OTHER, DOWN, start);
-    breakers.pinged("main", true, start);
+    ping(&breakers, true, start);
     let slow = probe(&breakers, start);
     probe(&breakers, start + SECOND);
     assert!(breakers.succeeded("main", slow));
@@ -129,7 +163,7 @@ fn a_probe_that_asks_no_store_makes_room_for_another() {
     assert!(!breakers.learnt_nothing("main", OTHER, start), "it was no probe");
     assert_eq!(breakers.allowed("main", start), Allowed::No);
     let probed = start + SECOND;
-    breakers.pinged("main", true, probed);
+    ping(&breakers, true, probed);
     let first = probe(&breakers, probed);
     assert!(breakers.learnt_nothing("main", first, probed));
     assert_eq!(breakers.allowed("main", probed), Allowed::Probe);
@@ -147,7 +181,7 @@ fn a_breaker_with_nothing_to_probe_closes_and_opens_at_the_first_failure() {
     breakers.idles("main", start);
     assert_eq!(breakers.allowed("main", start), Allowed::No, "no ping was answered");
     let answered = start + SECOND;
-    breakers.pinged("main", true, answered);
+    ping(&breakers, true, answered);
     breakers.idles("main", answered);
     assert_eq!(breakers.allowed("main", answered), Allowed::Yes);
     assert_eq!(breakers.illness("main"), Some(DOWN));
@@ -170,7 +204,7 @@ fn a_breaker_waits_for_its_probe_while_nothing_else_is_due() {
     let breakers = Breakers::new(1, SECOND, 3 * SECOND);
     let start = Instant::now();
     breakers.failed("main", OTHER, DOWN, start);
-    breakers.pinged("main", true, start);
+    ping(&breakers, true, start);
     let probe = probe(&breakers, start);
     breakers.idles("main", start + SECOND);
     assert_eq!(breakers.allowed("main", start + SECOND), Allowed::No);
@@ -196,8 +230,7 @@ fn a_store_that_answers_no_ping_is_left_alone_longer() {
     let breakers = Breakers::new(3, SECOND, 3 * SECOND);
     let start = Instant::now();
     assert_eq!(breakers.went_down("main", OTHER, DOWN, start), SECOND, "at once");
-    breakers.pings("main", start + SECOND);
-    breakers.pinged("main", false, start + SECOND);
+    ping(&breakers, false, start + SECOND);
     assert_eq!(breakers.allowed("main", start + 2 * SECOND), Allowed::No);
     assert_eq!(breakers.allowed("main", start + 3 * SECOND), Allowed::Ping);
 }
@@ -234,4 +267,19 @@ fn an_illness_is_news_once() {
     breakers.succeeded("main", OTHER);
     breakers.was_slow("main", ErrorCode::Timeout);
     assert!(is_news(), "again");
+}
+
+#[test]
+fn the_course_of_an_illness_has_its_length_and_the_next_attempt() {
+    let breakers = Breakers::new(2, SECOND, 3 * SECOND);
+    let start = Instant::now();
+    assert_eq!(breakers.course("main", start), None);
+    breakers.failed("main", OTHER, DOWN, start);
+    let closed = breakers.course("main", start).unwrap();
+    assert_eq!(closed.1, None, "it is not open yet");
+    breakers.failed("main", OTHER, ErrorCode::Timeout, start);
+    let later = Instant::now() + SECOND;
+    let (length, next) = breakers.course("main", later).unwrap();
+    assert!(length >= SECOND, "another error is the same illness");
+    assert!(next.unwrap() <= SECOND);
 }

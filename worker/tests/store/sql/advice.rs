@@ -15,6 +15,8 @@ super::on_each! {
     a_part_of_a_part_is_proposed_once,
     an_id_that_is_given_again_is_said,
     how_uuids_are_written_is_read_from_one,
+    an_owner_in_a_conversation_is_proposed_and_advised,
+    an_owner_that_is_another_person_is_never_proposed,
 }
 
 async fn advice(database: &Database, table: &Table) -> Vec<String> {
@@ -275,4 +277,58 @@ async fn how_uuids_are_written_is_read_from_one(database: Database) {
     for table in &proposed.tables {
         database.open(table).await;
     }
+}
+
+async fn an_owner_in_a_conversation_is_proposed_and_advised(database: Database) {
+    database
+        .run(
+            "CREATE TABLE people (id BIGINT PRIMARY KEY, email TEXT UNIQUE);
+             CREATE TABLE sessions (id BIGINT PRIMARY KEY, user_id BIGINT NOT NULL, FOREIGN KEY (user_id) REFERENCES people (id));
+             CREATE TABLE memories (id BIGINT PRIMARY KEY, session_id BIGINT, body TEXT,
+                 FOREIGN KEY (session_id) REFERENCES sessions (id) ON DELETE SET NULL)",
+        )
+        .await;
+    let proposed = database.store().propose().await.unwrap();
+
+    let owners = json!({"table": "sessions", "id": "id", "name": "user_id"});
+    let columns = json!({"id": "id", "user": "session_id", "run": "session_id", "owners": owners});
+    let tables = serde_json::to_value(&proposed.tables).unwrap();
+    assert_eq!(tables, json!([{"name": "memories", "columns": columns}]));
+    database.open(&proposed.tables[0]).await;
+    // Without its session, nothing says whose a memory is.
+    assert_eq!(proposed.above, ["sessions"]);
+    assert_eq!(
+        proposed.referring,
+        ["`memories` by `sessions.user_id`, a key of `people`"]
+    );
+
+    let unowned = table(json!({"name": "memories", "columns": {"id": "id"}}));
+    let said = "`columns.user`: is not mapped: no job finds the memories of a person; write user = \"session_id\", \
+                owners = { table = \"sessions\", id = \"id\", name = \"user_id\" } if `user_id` of `sessions` is the \
+                person of each memory";
+    let advice = advice(&database, &unowned).await;
+    assert!(advice.iter().any(|advice| advice == said), "{advice:#?}");
+}
+
+async fn an_owner_that_is_another_person_is_never_proposed(database: Database) {
+    database
+        .run(
+            "CREATE TABLE agents (id BIGINT PRIMARY KEY, owner_id TEXT);
+             CREATE TABLE workspaces (id BIGINT PRIMARY KEY, owner_id TEXT);
+             CREATE TABLE sessions (id BIGINT PRIMARY KEY, user_id TEXT);
+             CREATE TABLE notes (id BIGINT PRIMARY KEY, agent_id BIGINT, workspace_id BIGINT,
+                 FOREIGN KEY (agent_id) REFERENCES agents (id), FOREIGN KEY (workspace_id) REFERENCES workspaces (id));
+             CREATE TABLE facts (id BIGINT PRIMARY KEY, first_session BIGINT, last_session BIGINT,
+                 FOREIGN KEY (first_session) REFERENCES sessions (id) ON DELETE SET NULL,
+                 FOREIGN KEY (last_session) REFERENCES sessions (id) ON DELETE SET NULL)",
+        )
+        .await;
+    let proposed = database.store().propose().await.unwrap();
+
+    for name in ["notes", "facts"] {
+        let table = proposed.tables.iter().find(|table| table.name == name).unwrap();
+        let columns = table.columns.as_ref().unwrap();
+        assert!(columns.user.is_none() && columns.owners.is_none(), "{columns:?}");
+    }
+    assert_eq!(proposed.referring, [""; 0]);
 }

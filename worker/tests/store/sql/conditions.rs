@@ -157,7 +157,15 @@ async fn a_demand_without_a_column_is_refused(database: Database) {
     let demanded = conditions(&[(Field::User, "alice"), (Field::Agent, "a")]);
     let batch = items(&["1"], &demanded);
 
-    let refused = |error| matches!(error, StoreError::Unmapped { field: Field::Agent });
+    let refused = |error| {
+        matches!(
+            error,
+            StoreError::Unmapped {
+                field: Field::Agent,
+                ..
+            }
+        )
+    };
     assert!(refused(table.find(&batch).await.unwrap_err()));
     assert!(refused(table.delete(&batch).await.unwrap_err()));
     assert!(refused(table.page(&demanded, None, None, 1).await.unwrap_err()));

@@ -316,7 +316,7 @@ async fn a_column_that_is_not_mapped_is_refused(database: Database) {
         not(Filter::Exists(path(&["n\" IS NULL OR \"n"]))),
     ] {
         let error = table.page(&query(filter), None, None, 10).await.unwrap_err();
-        assert!(matches!(error, StoreError::Misuse(_)), "{error}");
+        assert!(matches!(error, StoreError::Misuse(..)), "{error}");
     }
 }
 
@@ -353,12 +353,12 @@ async fn what_the_types_turn_into_everything_is_refused(database: Database) {
     let filter = not(is(&["n"], Scalar::Float(1.5)));
     filter.check().unwrap();
     let error = table.count(&query(filter.clone())).await.unwrap_err();
-    assert!(matches!(error, StoreError::Misuse(_)), "{error}");
+    assert!(matches!(error, StoreError::Misuse(..)), "{error}");
     let error = table
         .delete(&[item("1", &query(filter.clone()), None)])
         .await
         .unwrap_err();
-    assert!(matches!(error, StoreError::Misuse(_)), "{error}");
+    assert!(matches!(error, StoreError::Misuse(..)), "{error}");
     assert_eq!(found(&table, filter.and(Filter::All)).await, ["1"]);
     assert_eq!(found(&table, is(&["n"], Scalar::Float(1.5))).await, [""; 0]);
     assert_eq!(found(&table, is(&["owner"], "a\0")).await, [""; 0]);

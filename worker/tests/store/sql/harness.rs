@@ -132,7 +132,7 @@ impl Database {
 
     pub(crate) async fn faults(&self, table: &Table) -> Vec<MappingFault> {
         match SqlTable::open(&self.store(), table).await {
-            Err(StoreError::Mapping { faults }) => faults,
+            Err(StoreError::Mapping { faults, .. }) => faults,
             other => panic!("not a mapping fault: {other:?}"),
         }
     }

@@ -23,14 +23,14 @@ const COLLATIONS: [&str; 5] = [
 ];
 
 #[tokio::test]
-async fn owners_whose_references_differ_in_case_are_two() {
+async fn a_reference_in_another_case_is_another_one() {
     let database = Database::mysql().await;
     let key = "VARCHAR(20) CHARACTER SET utf8mb4 COLLATE utf8mb4_general_ci";
     database
         .run(&format!(
-            "CREATE TABLE users (id {key} NOT NULL, name VARCHAR(20) NOT NULL);
+            "CREATE TABLE users (id {key} PRIMARY KEY, name VARCHAR(20) NOT NULL);
              CREATE TABLE memories (id VARCHAR(20) PRIMARY KEY, user_id {key}, INDEX (user_id));
-             INSERT INTO users VALUES ('aB3', 'ana'), ('ab3', 'ben');
+             INSERT INTO users VALUES ('aB3', 'ana'), ('b', 'ben');
              INSERT INTO memories VALUES ('1', 'aB3'), ('2', 'ab3'), ('3', 'AB3')"
         ))
         .await;

@@ -1,16 +1,22 @@
 //! Owners that memories reference and that callers name, and UUIDs that are written as digits.
 
 use lethe_common::config::Table;
+use lethe_common::filter::{Filter, Has, Path, Scalar};
+use lethe_worker::store::StoreError;
 use lethe_worker::store::sql::RowMatch;
 use serde_json::json;
 
+use super::filter::{not, query};
 use super::harness::{Database, table};
 use crate::{item, items, of_user};
 
 super::on_each! {
     an_owner_is_demanded_by_name,
     a_demand_is_of_the_row_as_it_is,
+    a_query_compares_names_and_never_references,
+    a_negation_keeps_memories_whose_owner_is_gone,
     what_is_missing_of_the_owners_is_said,
+    owners_that_the_database_deletes_with_a_memory_are_refused,
 }
 
 const ALICE: &str = "00000000-0000-4000-8000-00000000000a";
@@ -100,6 +106,82 @@ async fn a_demand_is_of_the_row_as_it_is(database: Database) {
     assert_eq!(deleted, [true]);
 }
 
+async fn a_query_compares_names_and_never_references(database: Database) {
+    prepare(&database).await;
+    let mut mapping = named();
+    let body = serde_json::from_value(json!("body")).unwrap();
+    mapping.fields.insert("body".to_owned(), body);
+    let table = database.open(&mapping).await;
+    let is = |column: &str, value: &str| Filter::OneOf {
+        path: Path::column(column),
+        values: vec![Scalar::from(value)],
+    };
+    let name = |value: &str| is("users.user_id", value);
+    let begins = Filter::Text {
+        path: Path::column("users.user_id"),
+        has: Has::Prefix,
+        text: "al".to_owned(),
+    };
+    let any = |any| Filter::Or { any, at_least: 1 };
+    for (filter, expected) in [
+        (name("alice"), vec![FIRST, SECOND]),
+        (name("Alice"), vec![]),
+        // Bob's name is the key of alice's row. Here it is only a name.
+        (name(ALICE), vec![THIRD]),
+        (begins, vec![FIRST, SECOND]),
+        (not(name("alice")), vec![THIRD]),
+        (any(vec![name("alice"), name(ALICE)]), vec![FIRST, SECOND, THIRD]),
+        (Filter::And(vec![is("body", "x"), name("alice")]), vec![FIRST, SECOND]),
+        (
+            Filter::Exists(Path::column("users.user_id")),
+            vec![FIRST, SECOND, THIRD],
+        ),
+    ] {
+        let found = table.page(&query(filter.clone()), None, None, 10).await.unwrap();
+        let expected: Vec<String> = expected.into_iter().map(|id| spelled(&database, id)).collect();
+        assert_eq!(found, expected, "{filter:?}");
+    }
+
+    let of_reference = query(is("user_id", ALICE));
+    let error = table.page(&of_reference, None, None, 10).await.unwrap_err();
+    assert!(matches!(error, StoreError::Misuse(..)), "{error:?}");
+    let of_alice = query(name("alice"));
+    let deleted = table.delete(&items(&[FIRST, THIRD], &of_alice)).await.unwrap().deleted;
+    assert_eq!(deleted, [true, false]);
+    assert_eq!(database.left("memories", "id").await.len(), 2);
+}
+
+async fn a_negation_keeps_memories_whose_owner_is_gone(database: Database) {
+    database
+        .run(
+            "CREATE TABLE users (id VARCHAR(20) PRIMARY KEY, name VARCHAR(20));
+             CREATE TABLE memories (id VARCHAR(20) PRIMARY KEY, user_id VARCHAR(20));
+             INSERT INTO users VALUES ('a', 'ana'), ('b', 'ben'), ('c', NULL);
+             INSERT INTO memories VALUES ('1', 'a'), ('2', 'b'), ('3', 'gone'), ('4', NULL), ('5', 'c')",
+        )
+        .await;
+    let owners = json!({"table": "users", "id": "id", "name": "name"});
+    let columns = json!({"id": "id", "user": "user_id", "owners": owners});
+    let table = database
+        .open(&table(json!({"name": "memories", "columns": columns})))
+        .await;
+    let owner = || Path::column("users.name");
+    let ana = || Filter::OneOf {
+        path: owner(),
+        values: vec![Scalar::from("ana")],
+    };
+    // One job may be about all but ana's memories while her conversations are deleted.
+    for (filter, expected) in [
+        (ana(), vec!["1"]),
+        (not(ana()), vec!["2", "4", "5"]),
+        (not(not(ana())), vec!["1"]),
+        (not(Filter::Exists(owner())), vec!["3", "4", "5"]),
+    ] {
+        let found = table.page(&query(filter.clone()), None, None, 9).await.unwrap();
+        assert_eq!(found, expected, "{filter:?}");
+    }
+}
+
 async fn what_is_missing_of_the_owners_is_said(database: Database) {
     prepare(&database).await;
     let said = async |owners: serde_json::Value| -> Vec<String> {
@@ -121,6 +203,42 @@ async fn what_is_missing_of_the_owners_is_said(database: Database) {
     assert_eq!(
         said(json!({"table": "users", "id": "user_id", "name": "id"})).await,
         ["`columns.owners.id`: columns `user_id` and `user_id` of `users` have different types"]
+    );
+    // Two rows of one id may name two owners.
+    assert_eq!(
+        said(json!({"table": "logs", "id": "memory_id", "name": "n"})).await,
+        ["`columns.owners.id`: column `memory_id` of `logs` is not unique; there are `n`"]
+    );
+}
+
+async fn owners_that_the_database_deletes_with_a_memory_are_refused(database: Database) {
+    let key = |table: &str| format!("above VARCHAR(20), FOREIGN KEY (above) REFERENCES {table} (id) ON DELETE");
+    database
+        .run(&format!(
+            "CREATE TABLE memories (id VARCHAR(20) PRIMARY KEY, user_id VARCHAR(20));
+             CREATE TABLE drafts (id VARCHAR(20) PRIMARY KEY, {} CASCADE);
+             CREATE TABLE users (id VARCHAR(20) PRIMARY KEY, name VARCHAR(20), {} CASCADE);
+             CREATE TABLE people (id VARCHAR(20) PRIMARY KEY, name VARCHAR(20), {} SET NULL)",
+            key("memories"),
+            key("drafts"),
+            key("drafts"),
+        ))
+        .await;
+    let of = |owners: &str| {
+        let owners = json!({"table": owners, "id": "id", "name": "name"});
+        let columns = json!({"id": "id", "user": "user_id", "owners": owners});
+        table(json!({"name": "memories", "columns": columns}))
+    };
+
+    database.open(&of("people")).await;
+    // No mapping lists the table in between.
+    let faults = database.faults(&of("users")).await;
+    assert_eq!(
+        faults.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        [
+            "`columns.owners.table`: the database deletes rows of `users` with the rows of `drafts` that they reference, \
+             and without its owner no job finds a memory; declare the key ON DELETE SET NULL"
+        ]
     );
 }
 

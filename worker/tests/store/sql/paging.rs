@@ -163,11 +163,11 @@ async fn nothing_is_ever_about_everything(database: Database) {
 
     assert!(matches!(
         table.page(&everything, None, None, 9).await,
-        Err(StoreError::Misuse(_))
+        Err(StoreError::Misuse(..))
     ));
-    assert!(matches!(table.count(&everything).await, Err(StoreError::Misuse(_))));
+    assert!(matches!(table.count(&everything).await, Err(StoreError::Misuse(..))));
     assert!(matches!(
         table.page(&of_user("u"), None, None, 0).await,
-        Err(StoreError::Misuse(_))
+        Err(StoreError::Misuse(..))
     ));
 }

@@ -9,7 +9,7 @@ use lethe_worker::store::sql::SqlTable;
 use serde_json::json;
 use sqlx::Connection;
 
-use super::filter::{path, query};
+use super::filter::{not, path, query};
 use super::harness::{Database, mapping, table};
 use crate::{item, items, of_user};
 
@@ -178,6 +178,97 @@ async fn a_column_whose_type_says_nothing_is_like_its_first_value() {
         let counted = opened.count(&since(column, bound)).await;
         let expected = if fits { Ok(1) } else { Err("mistyped") };
         assert_eq!(counted.map_err(|error| error.code().as_str()), expected, "{column}");
+    }
+}
+
+#[tokio::test]
+async fn a_negation_keeps_every_spelling_of_a_value_in_a_column_without_a_type() {
+    let database = Database::sqlite().await;
+    database
+        .run(
+            "CREATE TABLE memories (id TEXT PRIMARY KEY, x);
+             INSERT INTO memories VALUES ('1', 'true'), ('2', 1), ('3', 7), ('4', '7'), ('5', 'ana'), ('6', NULL), ('7', 9)",
+        )
+        .await;
+    let table = database
+        .open(&table(
+            json!({"name": "memories", "columns": {"id": "id"}, "fields": {"x": "x"}}),
+        ))
+        .await;
+    let equal = |value: Scalar| Filter::OneOf {
+        path: path(&["x"]),
+        values: vec![value],
+    };
+    let (truth, seven, text) = (Scalar::Bool(true), Scalar::Integer(7), Scalar::from("7"));
+    let above = Filter::Range {
+        path: path(&["x"]),
+        bounds: Bounds {
+            gte: Some(text.clone()),
+            ..Bounds::default()
+        },
+    };
+    for (filter, expected) in [
+        (not(equal(truth.clone())), vec!["3", "4", "5", "6", "7"]),
+        (not(equal(seven.clone())), vec!["1", "2", "5", "6", "7"]),
+        (not(equal(text.clone())), vec!["1", "2", "5", "6", "7"]),
+        (not(above), vec!["2", "6"]),
+        // No other spelling is deleted.
+        (equal(truth), vec![]),
+        (equal(seven.clone()), vec!["3"]),
+        (equal(text), vec!["4"]),
+        (not(not(equal(seven))), vec!["3"]),
+    ] {
+        let written = serde_json::to_string(&filter).unwrap();
+        let mut found = table.page(&query(filter), None, None, 9).await.unwrap();
+        found.sort_unstable();
+        assert_eq!(found, expected, "{written}");
+    }
+}
+
+#[tokio::test]
+async fn a_reference_that_only_looks_like_an_id_to_its_column_is_another_one() {
+    for (reference, rows, of_ana, of_ben) in [
+        (
+            "TEXT COLLATE NOCASE",
+            "INSERT INTO users VALUES ('aB3', 'ana'), ('ab3', 'ben');
+             INSERT INTO memories VALUES ('1', 'aB3'), ('2', 'ab3'), ('3', 'AB3')",
+            vec!["1"],
+            vec!["2"],
+        ),
+        (
+            "INTEGER",
+            "INSERT INTO users VALUES ('7', 'ana'), ('07', 'ben');
+             INSERT INTO memories VALUES ('1', 7)",
+            vec!["1"],
+            vec![],
+        ),
+    ] {
+        let database = Database::sqlite().await;
+        database
+            .run(&format!(
+                "CREATE TABLE users (id TEXT PRIMARY KEY, name TEXT);
+                 CREATE TABLE memories (id TEXT PRIMARY KEY, user_id {reference});
+                 {rows}"
+            ))
+            .await;
+        let owners = json!({"table": "users", "id": "id", "name": "name"});
+        let columns = json!({"id": "id", "user": "user_id", "owners": owners});
+        let opened = database
+            .open(&table(json!({"name": "memories", "columns": columns})))
+            .await;
+        for (name, expected) in [("ana", of_ana), ("ben", of_ben)] {
+            let named = query(Filter::OneOf {
+                path: path(&["users.name"]),
+                values: vec![Scalar::from(name)],
+            });
+            for demanded in [of_user(name), named] {
+                assert_eq!(
+                    opened.page(&demanded, None, None, 9).await.unwrap(),
+                    expected,
+                    "{name} {reference}"
+                );
+            }
+        }
     }
 }
 

@@ -1,9 +1,10 @@
 //! Ids and owners match by the column's type, and byte for byte.
 
-use lethe_worker::store::Conditions;
 use lethe_worker::store::sql::RowMatch::{Absent, Matching, Other};
+use lethe_worker::store::{Conditions, StoreError};
+use serde_json::json;
 
-use super::harness::Database;
+use super::harness::{Database, table};
 use crate::{item, items, of_user};
 
 const UUID: &str = "0190a0a0-0000-7000-8000-00000000000a";
@@ -15,6 +16,8 @@ super::on_each! {
     an_integer_matches_only_as_the_database_writes_it,
     a_text_that_no_column_can_hold_is_absent,
     an_owner_that_no_column_can_hold_owns_nothing,
+    what_a_former_type_could_not_hold_is_not_called_absent,
+    digits_that_a_column_no_longer_holds_are_not_called_absent,
 }
 
 async fn case_is_part_of_an_id_and_of_an_owner(database: Database) {
@@ -191,6 +194,48 @@ async fn an_owner_that_no_column_can_hold_owns_nothing(database: Database) {
     assert_eq!(table.delete(&items(&["1"], &nobody)).await.unwrap().deleted, [false]);
     assert_eq!(table.count(&nobody).await.unwrap(), 0);
     assert!(table.page(&nobody, None, None, 9).await.unwrap().is_empty());
+}
+
+async fn what_a_former_type_could_not_hold_is_not_called_absent(database: Database) {
+    let mapping = database.memories("BIGINT").await;
+    let table = database.open(&mapping).await;
+    assert_eq!(table.find(&items(&["a"], &of_user("ana"))).await.unwrap(), [Absent]);
+    assert_eq!(table.exists(&["a"]).await.unwrap(), [false]);
+    database.run("DROP TABLE memories").await;
+    database.memories("TEXT").await;
+    database.add(&[("a", "ana", "w")]).await;
+
+    // SQLite's columns of numbers hold texts too.
+    if database.is_sqlite() {
+        assert_eq!(table.exists(&["a"]).await.unwrap(), [true]);
+        return;
+    }
+    let changed = |error: &StoreError| matches!(error, StoreError::Missing { .. });
+    assert!(table.exists(&["a"]).await.is_err_and(|error| changed(&error)));
+    for id in ["a", "1"] {
+        let found = table.find(&items(&[id], &of_user("ana"))).await;
+        assert!(found.is_err_and(|error| changed(&error)), "{id}");
+    }
+    let mistyped = table.is_mistyped(&of_user("ana")).await;
+    assert!(mistyped.is_err_and(|error| changed(&error)));
+    assert_eq!(database.open(&mapping).await.exists(&["a"]).await.unwrap(), [true]);
+}
+
+async fn digits_that_a_column_no_longer_holds_are_not_called_absent(database: Database) {
+    if database.is_postgres() {
+        return;
+    }
+    let mapping = table(json!({"name": "memories", "columns": {"id": "id", "uuids": "hex"}}));
+    database.memories("CHAR(32)").await;
+    let table = database.open(&mapping).await;
+    assert_eq!(table.exists(&[UUID]).await.unwrap(), [false]);
+    database.run("DROP TABLE memories").await;
+    database.memories("VARCHAR(36)").await;
+    database.add(&[(UUID, "ana", "w")]).await;
+
+    let found = table.exists(&[UUID]).await;
+    assert!(matches!(found, Err(StoreError::Missing { .. })), "{found:?}");
+    assert_eq!(database.open(&mapping).await.exists(&[UUID]).await.unwrap(), [true]);
 }
 
 #[tokio::test]

@@ -142,7 +142,7 @@ async fn compare(collection: &VectorCollection, payloads: &[Value], filters: &[F
         let expected: Vec<_> = expected(filter, payloads).into_iter().map(num).collect();
         let page = match collection.page_matching(&query(filter), None, 1_000).await {
             Ok((page, None)) => page,
-            Err(StoreError::Misuse(_)) => panic!("refused: {text}"),
+            Err(StoreError::Misuse(..)) => panic!("refused: {text}"),
             other => panic!("{:?}: {text}", other.err()),
         };
         let found: Vec<_> = page.iter().map(|point| point.id).collect();

@@ -71,7 +71,7 @@ async fn a_mapping_that_does_not_fit_is_explained() {
 
     let error = VectorCollection::open(&vectors.store(), &mapping).await.unwrap_err();
 
-    let StoreError::Mapping { faults } = error else {
+    let StoreError::Mapping { faults, .. } = error else {
         panic!("{error}")
     };
     assert_eq!(

@@ -1,11 +1,11 @@
 //! The check of a mapping's names against the live schema: the faults, each with advice.
 
 use futures::future::BoxFuture;
-use lethe_common::config::{Columns, Dependent, FieldPath, MappingScope, Owners, Uuids};
+use lethe_common::config::{Columns, Dependent, FieldPath, MappingScope, Uuids};
 use lethe_common::job::Field;
 use sqlx::{AnyConnection, Row};
 
-use super::super::column::{Column, Holds, Kind, Names};
+use super::super::column::{Column, Holds, Kind};
 use super::super::compare::{equals, literal};
 use super::super::connect::CallError;
 use super::super::dependents::{Above, Reference};
@@ -219,41 +219,6 @@ impl Check<'_> {
             parts.push(equals(&column, "m", &value));
         }
         (!parts.is_empty()).then(|| parts.join(" AND "))
-    }
-
-    /// Makes the owners' column compare by the names in the table of owners.
-    pub(super) async fn owners(&mut self, owners: &Owners, fields: &mut [(Field, Column)]) -> Result<(), CallError> {
-        let Some(mut live) = schema::read(self.connection, self.dialect, &owners.table, false).await? else {
-            // This adds the fault that the table is missing.
-            self.table("columns.owners.table", &owners.table, false).await?;
-            return Ok(());
-        };
-        // The table is only read.
-        live.obstacle = live.obstacle.filter(|obstacle| obstacle.keeps_from_reading());
-        if let Some(obstacle) = live.obstacle {
-            let (missing, instead) = obstacle.explain(self.dialect, &owners.table);
-            self.fault("columns.owners.table", missing, Some(instead));
-            return Ok(());
-        }
-        let id = self.column(&live, "columns.owners.id", &owners.table, &owners.id);
-        let name = self.column(&live, "columns.owners.name", &owners.table, &owners.name);
-        let user = fields.iter_mut().find(|(field, _)| *field == Field::User);
-        let (Some(id), Some(name), Some((_, user))) = (id, name, user) else {
-            return Ok(());
-        };
-        if user.kind != self.plain(id).kind {
-            let missing = format!(
-                "columns `{}` and `{}` of `{}` have different types",
-                user.name, owners.id, owners.table
-            );
-            self.fault("columns.owners.id", missing, None);
-        }
-        user.names = Some(Box::new(Names {
-            table: quote_table(&owners.table),
-            id: id.name.clone(),
-            name: self.plain(name),
-        }));
-        Ok(())
     }
 
     pub(super) fn column<'t>(

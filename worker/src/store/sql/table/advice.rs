@@ -1,11 +1,12 @@
 //! Advice on a mapping that fits the live schema.
 
-use lethe_common::config::{Dependent, Table};
+use lethe_common::config::{Dependent, Owners, Table};
 use lethe_common::job::Field;
 
 use super::SqlTable;
 use crate::store::sql::convention::{self, CREATED_AT};
 use crate::store::sql::dialect::Dialect;
+use crate::store::sql::propose::Owner;
 use crate::store::sql::schema::{self, Foreign, OnDelete};
 use crate::store::{MappingFault, StoreError, word};
 
@@ -26,6 +27,7 @@ impl SqlTable {
     /// Fails if the database cannot be asked.
     pub async fn advice_beside(&self, table: &Table, others: &[Table]) -> Result<Vec<MappingFault>, StoreError> {
         let mut advice = self.unmapped(table, others).await?;
+        advice.extend(self.unowned(table).await?);
         advice.extend(self.without_index(table));
         let Some(live) = self.live(table.sql_table()).await? else {
             return Ok(advice);
@@ -42,6 +44,25 @@ impl SqlTable {
         }
         advice.extend(self.reused(table, &live));
         Ok(advice)
+    }
+
+    /// Returns the lines that give the rows their owner, if the mapping has none.
+    async fn unowned(&self, table: &Table) -> Result<Option<MappingFault>, StoreError> {
+        if self.mapping.field(Field::User).is_some() {
+            return Ok(None);
+        }
+        let owner = self.store.owner_of(table.sql_table(), &self.mapping.id.name).await?;
+        Ok(owner.map(|Owner { user, owners }| {
+            let instead = match owners {
+                None => format!("write user = \"{user}\""),
+                Some(Owners { table, id, name }) => format!(
+                    "write user = \"{user}\", owners = {{ table = \"{table}\", id = \"{id}\", name = \"{name}\" }} if \
+                     `{name}` of `{table}` is the person of each memory"
+                ),
+            };
+            let missing = "is not mapped: no job finds the memories of a person";
+            MappingFault::new("columns.user", missing, Some(instead))
+        }))
     }
 
     /// Returns advice about ids that the database reuses for new rows.

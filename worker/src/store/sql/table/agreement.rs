@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use lethe_common::job::Field;
+use lethe_common::job::{Field, StoreKind};
 
 use super::super::column::{Column, Declared, Holds, Kind};
 use super::super::compare::from_digits;
@@ -19,7 +19,7 @@ impl SqlTable {
         let (version, place) = text.split_once('@').map_or((text, None), |(v, place)| (v, Some(place)));
         let version = match version {
             "" => None,
-            version => Some(version.parse().map_err(|_| StoreError::Unreadable)?),
+            version => Some(version.parse().map_err(|_| StoreError::Unreadable(StoreKind::Sql))?),
         };
         Ok(Seen {
             version,
@@ -34,11 +34,13 @@ impl SqlTable {
         let Some(text) = text else {
             // A truncated answer must not agree with every point.
             let is_whole = self.mapping.compared.is_empty();
-            return is_whole.then(RowOwner::default).ok_or(StoreError::Unreadable);
+            return is_whole
+                .then(RowOwner::default)
+                .ok_or(StoreError::Unreadable(StoreKind::Sql));
         };
         let values: Vec<&str> = text.split(',').collect();
         if values.len() != self.mapping.compared.len() {
-            return Err(StoreError::Unreadable);
+            return Err(StoreError::Unreadable(StoreKind::Sql));
         }
         let pairs = self.mapping.compared.iter().zip(values);
         pairs.map(|(field, value)| Ok((*field, from_digits(value)?))).collect()

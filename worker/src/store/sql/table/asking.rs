@@ -1,5 +1,6 @@
 //! Statements about a batch of memories: each with its own conditions, or all with the same.
 
+use lethe_common::job::StoreKind;
 use sqlx::Any;
 use sqlx::any::AnyArguments;
 use sqlx::query::Query;
@@ -61,7 +62,10 @@ impl Statement {
     pub(super) fn position(&self, tuples: &[&Tuple<'_>], n: usize) -> Result<usize, StoreError> {
         match self.takes {
             Takes::Tuples => Ok(n),
-            Takes::Ids | Takes::Places => tuples.get(n).map(|tuple| tuple.n).ok_or(StoreError::Unreadable),
+            Takes::Ids | Takes::Places => tuples
+                .get(n)
+                .map(|tuple| tuple.n)
+                .ok_or(StoreError::Unreadable(StoreKind::Sql)),
         }
     }
 }
@@ -76,7 +80,10 @@ impl SqlTable {
     ) -> Result<Statement, StoreError> {
         let query = items.first().and_then(|item| item.conditions.query.as_ref());
         if !items.iter().all(|item| item.conditions.is_same_query(query)) {
-            return Err(StoreError::Misuse("memories of different queries cannot share a call"));
+            return Err(StoreError::Misuse(
+                StoreKind::Sql,
+                "memories of different queries cannot share a call",
+            ));
         }
         let Some(query) = query else {
             return Ok(Statement::plain(plain));

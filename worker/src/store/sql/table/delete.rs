@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
+use lethe_common::job::StoreKind;
 use sqlx::{Any, Row, Transaction};
 
 use super::super::dialect::Dialect;
@@ -156,7 +157,7 @@ impl SqlTable {
         let row = statement.about(tuples).fetch_one(&self.store.writers).await?;
         for (n, _) in numbered(&row)? {
             let n = statement.position(tuples, n)?;
-            *deleted.get_mut(n).ok_or(StoreError::Unreadable)? = true;
+            *deleted.get_mut(n).ok_or(StoreError::Unreadable(StoreKind::Sql))? = true;
         }
         Ok(())
     }
@@ -186,7 +187,7 @@ impl SqlTable {
         // Dependents of a row that stays must stay too.
         if gone != locked.len() {
             transaction.rollback().await?;
-            return Err(StoreError::Kept.into());
+            return Err(StoreError::Kept(StoreKind::Sql).into());
         }
         transaction.commit().await?;
         for row in &locked {
@@ -215,7 +216,7 @@ impl SqlTable {
         let mut seen = HashSet::new();
         let mut locked = Vec::with_capacity(rows.len());
         for row in &rows {
-            let n = usize::try_from(row.try_get::<i64, _>(0)?).map_err(|_| StoreError::Unreadable)?;
+            let n = usize::try_from(row.try_get::<i64, _>(0)?).map_err(|_| StoreError::Unreadable(StoreKind::Sql))?;
             let id: String = row.try_get(1)?;
             if seen.insert(id.clone()) {
                 locked.push(Locked { n, id });
@@ -235,7 +236,7 @@ impl SqlTable {
             Dialect::Postgres => Ok(numbered(&query.fetch_one(&mut **transaction).await?)?.len()),
             Dialect::Sqlite | Dialect::Mysql => {
                 let gone = query.execute(&mut **transaction).await?.rows_affected();
-                Ok(usize::try_from(gone).map_err(|_| StoreError::Unreadable)?)
+                Ok(usize::try_from(gone).map_err(|_| StoreError::Unreadable(StoreKind::Sql))?)
             }
         }
     }

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use lethe_common::job::StoreKind;
 use sqlx::{Any, Row, Transaction};
 
 use super::super::dependents::Reference;
@@ -25,7 +26,10 @@ impl SqlTable {
     ) -> Result<Taken, CallError> {
         let mut by_share: BTreeMap<usize, Vec<&Locked>> = BTreeMap::new();
         for row in locked {
-            let share = shares.get(row.n).copied().ok_or(StoreError::Unreadable)?;
+            let share = shares
+                .get(row.n)
+                .copied()
+                .ok_or(StoreError::Unreadable(StoreKind::Sql))?;
             by_share.entry(share).or_default().push(row);
         }
         let mut taken = Taken::new();
@@ -34,7 +38,7 @@ impl SqlTable {
                 Some(counted) if by_share.len() > 1 => {
                     let tuples = tuples(reference, locked);
                     let counts = self.together(transaction, texts, counted, &tuples).await?;
-                    let share = |n: usize| shares.get(n).copied().ok_or(StoreError::Unreadable);
+                    let share = |n: usize| shares.get(n).copied().ok_or(StoreError::Unreadable(StoreKind::Sql));
                     counts
                         .into_iter()
                         .map(|(n, count)| Ok((share(n)?, count)))
@@ -69,11 +73,11 @@ impl SqlTable {
             .fetch_all(&mut **transaction)
             .await?;
         let number = |row: &sqlx::any::AnyRow, n: usize| -> Result<u64, CallError> {
-            Ok(u64::try_from(row.try_get::<i64, _>(n)?).map_err(|_| StoreError::Unreadable)?)
+            Ok(u64::try_from(row.try_get::<i64, _>(n)?).map_err(|_| StoreError::Unreadable(StoreKind::Sql))?)
         };
         let mut counts = Vec::with_capacity(rows.len());
         for row in &rows {
-            let n = usize::try_from(number(row, 0)?).map_err(|_| StoreError::Unreadable)?;
+            let n = usize::try_from(number(row, 0)?).map_err(|_| StoreError::Unreadable(StoreKind::Sql))?;
             counts.push((n, number(row, 1)?));
         }
         match self.store.dialect {
@@ -81,7 +85,7 @@ impl SqlTable {
                 let gone = delete(transaction, &texts.delete, tuples).await?;
                 // Another client wrote rows in between, for an unknown memory. Each memory is retried alone.
                 if gone != counts.iter().map(|(_, count)| count).sum::<u64>() {
-                    return Err(StoreError::Kept.into());
+                    return Err(StoreError::Kept(StoreKind::Sql).into());
                 }
             }
             // The statement that counted has deleted too.

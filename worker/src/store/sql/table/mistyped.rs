@@ -14,10 +14,11 @@ impl SqlTable {
     /// SQLite's columns of numbers may hold texts, so this looks for such rows there.
     ///
     /// # Errors
-    /// Fails if the database cannot be asked.
+    /// Fails if the database cannot be asked; [`StoreError::Missing`] if the types have changed.
     pub async fn is_mistyped(&self, conditions: &Conditions) -> Result<bool, StoreError> {
         let demanded = || conditions.fields.iter().map(|(field, value)| (*field, value.as_str()));
         if demanded().any(|(field, value)| self.mapping.field(field).is_some_and(|column| !column.is_of(value))) {
+            self.store.bounded(self.has_its_types()).await?;
             return Ok(true);
         }
         let is_doubtful =

@@ -5,6 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use lethe_common::clock::Clock;
 use lethe_common::filter::Unit;
+use lethe_common::job::StoreKind;
 use sqlx::Row;
 
 use super::super::column::{Column, Holds, Kind};
@@ -63,7 +64,7 @@ impl SqlTable {
         };
         let text = self.text(text.to_owned()).await?;
         let now = text.and_then(|text| text.parse().ok());
-        now.ok_or(StoreError::Unreadable)
+        now.ok_or(StoreError::Unreadable(StoreKind::Sql))
     }
 
     /// Returns a moment as a bound for a column.

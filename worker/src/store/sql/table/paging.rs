@@ -1,5 +1,6 @@
 //! Rows in the order of their keys: pages, and cuts.
 
+use lethe_common::job::StoreKind;
 use sqlx::Row;
 use sqlx::any::AnyRow;
 
@@ -60,7 +61,10 @@ impl SqlTable {
         limit: u32,
     ) -> Result<Vec<(String, Seen)>, StoreError> {
         if limit == 0 || limit > MAX_PAGE {
-            return Err(StoreError::Misuse("a page holds between 1 and 10000 ids"));
+            return Err(StoreError::Misuse(
+                StoreKind::Sql,
+                "a page holds between 1 and 10000 ids",
+            ));
         }
         let Some(demanded) = self.demanded_rows(conditions, rows)? else {
             return Ok(Vec::new());

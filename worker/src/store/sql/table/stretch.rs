@@ -4,6 +4,7 @@
 //! exceeds the time limit of a call.
 
 use lethe_common::filter::Mistyped;
+use lethe_common::job::StoreKind;
 use sqlx::Row;
 
 use super::super::filter;
@@ -63,7 +64,8 @@ impl SqlTable {
 
     pub(super) fn bound(&self, key: &str) -> Result<Bind, StoreError> {
         let key = self.canonical(key);
-        key.map(Bind::Text).ok_or(StoreError::Misuse("a cursor is not an id"))
+        key.map(Bind::Text)
+            .ok_or(StoreError::Misuse(StoreKind::Sql, "a cursor is not an id"))
     }
 
     /// Returns whether the database reads every row to find those that meet `conditions`, since no index
@@ -102,7 +104,7 @@ impl SqlTable {
                     let row = text.about(values).fetch_one(&self.store.readers).await?;
                     writes(&row)?;
                     let count: i64 = row.try_get(0)?;
-                    all += u64::try_from(count).map_err(|_| StoreError::Unreadable)?;
+                    all += u64::try_from(count).map_err(|_| StoreError::Unreadable(StoreKind::Sql))?;
                 }
                 Ok(all)
             })

@@ -89,6 +89,8 @@ mod tests {
     fn what_is_demanded_leads_to_no_rows_by_an_index() {
         let mapping = Mapping {
             table: "t".to_owned(),
+            name: "t".to_owned(),
+            uuids: None,
             id: column("id"),
             fields: Vec::new(),
             compared: Vec::new(),
