@@ -1,7 +1,7 @@
-//! Logs on standard error, and the context that follows a request across services.
+//! Logs on standard error, traces for a receiver, and the context that follows a request across services.
 //!
-//! No exporter: a collector reads the JSON lines, and each line carries the fields of its spans.
-//! The code that writes a line keeps personal data out of it.
+//! A collector reads the JSON lines, and each line carries the fields of its spans. The code that writes a line keeps
+//! personal data out of it. Spans leave the process only if the configuration names a receiver.
 //!
 //! ```text
 //! http.request            an API answers a request
@@ -9,46 +9,22 @@
 //! └─ store.call           a store is asked, inside of it
 //! ```
 //!
-//! A job's work begins long after the answer to its request, so `erase.partition` is no child of `http.request`.
+//! A job's work begins long after the answer to its request, so `erase.partition` is no child of `http.request`. It is
+//! linked to it.
 
+mod init;
 mod traceparent;
-
-use std::io::{IsTerminal as _, stderr};
+#[cfg(feature = "otlp")]
+mod traces;
+#[cfg(not(feature = "otlp"))]
+#[path = "telemetry/untraced.rs"]
+mod traces;
 
 use tracing::Span;
-use tracing_subscriber::EnvFilter;
-use tracing_subscriber::layer::SubscriberExt as _;
-use tracing_subscriber::util::{SubscriberInitExt as _, TryInitError};
 
-use crate::config::{Log, LogFormat};
-
+pub use init::{StartError, init};
 pub use traceparent::{InvalidTraceparent, TraceContext};
-
-/// Starts logging as the configuration says.
-///
-/// # Errors
-///
-/// Logging was started before in this process; it continues unchanged.
-pub fn init(log: &Log) -> Result<(), TryInitError> {
-    // The filter was checked with the configuration. A wrong word in it is ignored, and is not fatal.
-    let filter = EnvFilter::builder().parse_lossy(&log.level);
-    let registry = tracing_subscriber::registry().with(filter);
-    let lines = tracing_subscriber::fmt::layer().with_writer(stderr);
-    match log.format {
-        // Colours, unless NO_COLOR is set. Files and collectors get none.
-        LogFormat::Human if stderr().is_terminal() => registry.with(lines).try_init(),
-        LogFormat::Human => registry.with(lines.with_ansi(false)).try_init(),
-        LogFormat::Json => registry
-            .with(
-                lines
-                    .json()
-                    .flatten_event(true)
-                    .with_span_list(true)
-                    .with_current_span(false),
-            )
-            .try_init(),
-    }
-}
+pub use traces::{answered, calls, context, follow, link, stop};
 
 /// Returns a field of a line, or `None` if the span around the line has a field of that name: each fact appears once.
 ///
