@@ -4,8 +4,10 @@
 //! state of the service, read from the ledger and rendered at each scrape. No decision is made here, and no
 //! label may hold the id of a memory, an owner or a path.
 
+mod audit;
 mod authentication;
 mod connections;
+mod host;
 mod names;
 mod process;
 mod requests;
@@ -18,14 +20,14 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
-use metrics_process::Collector;
 
 use crate::config::{Config, Target};
 use crate::error_code::ErrorCode;
 use crate::job::StoreKind;
 
+pub use audit::audit_unwritten;
 pub use authentication::{AuthFailure, authentication_failed};
-pub use connections::{Crowded, connection_closed, connection_opened, turned_away};
+pub use connections::{Crowded, certificate_ends, connection_closed, connection_opened, turned_away};
 pub use process::{
     Dependency, RetryClass, StoreCall, attempt, breaker, claimed, dependency, doorbell_failed, doorbell_miss,
     doorbell_received, doorbell_sent, http_request, in_progress, job_ended, queue_wait, retry, store_call,
@@ -41,7 +43,6 @@ const UPKEEP: Duration = Duration::from_secs(5);
 #[derive(Debug, Clone)]
 pub struct Metrics {
     handle: PrometheusHandle,
-    process: Collector,
     stores: Arc<[(String, StoreKind)]>,
 }
 
@@ -64,35 +65,31 @@ impl Metrics {
     }
 
     fn with(handle: PrometheusHandle, config: &Config) -> Self {
-        let process = Collector::new("");
-        process.describe();
         names::describe();
         let stores = config.targets.iter().flat_map(stores).collect();
         process::expose_shared(config.doorbell.url.is_some());
         connections::expose();
-        Self {
-            handle,
-            process,
-            stores,
-        }
+        Self { handle, stores }
     }
 
-    /// Puts every series of a worker at 0; `codes` are the reasons of its retries.
-    pub fn expose_worker(&self, codes: &[ErrorCode]) {
-        process::expose_worker(&self.stores, codes);
+    /// Puts every series of a worker at 0. `reasons` are the classes and codes of its retries that can occur.
+    pub fn expose_worker(&self, reasons: &[(RetryClass, ErrorCode)]) {
+        process::expose_worker(&self.stores, reasons);
     }
 
     /// Puts every series of an api at 0.
     // Requests are not among them: callers decide which requests there are.
     pub fn expose_api(&self) {
+        audit_unwritten(0);
         authentication::expose();
         requests::expose();
     }
 
     /// Returns the metrics of this process, in Prometheus' text format.
     pub fn render(&self) -> String {
-        self.process.collect();
-        self.handle.render()
+        let mut text = self.handle.render();
+        host::render(&mut text);
+        text
     }
 
     /// Returns the metrics of this process and of the service, in Prometheus' text format.

@@ -5,6 +5,7 @@
     reason = "a part of the module that the ban of them points to"
 )]
 
+use jiff::Timestamp;
 use metrics::{counter, gauge};
 use strum::{EnumIter, IntoEnumIterator as _, IntoStaticStr};
 
@@ -28,6 +29,11 @@ pub fn connection_opened() {
 /// Counts a connection that closes.
 pub fn connection_closed() {
     gauge!(names::CONNECTIONS).decrement(1);
+}
+
+/// Sets the time at which the certificate of the port ends.
+pub fn certificate_ends(at: Timestamp) {
+    gauge!(names::CERTIFICATE).set(at.as_duration().as_secs_f64());
 }
 
 /// Counts a connection that was refused.

@@ -13,6 +13,8 @@ pub(super) const RUNS: &str = "lethe_schedule_runs_total";
 pub(super) const REMAINING: &str = "lethe_memories_remaining";
 pub(super) const UNSERVED: &str = "lethe_target_unserved";
 pub(super) const PAUSED: &str = "lethe_paused";
+/// The label of a job. Prometheus takes `job` for itself.
+pub(super) const JOB_ID: &str = "job_id";
 pub(super) const JOB_PROGRESS: &str = "lethe_job_progress_ratio";
 pub(super) const JOB_RATE: &str = "lethe_job_erased_per_second";
 
@@ -35,6 +37,8 @@ pub(super) const CONNECTIONS: &str = "lethe_http_connections";
 pub(super) const TURNED_AWAY: &str = "lethe_http_connections_refused_total";
 pub(super) const REQUESTS_REFUSED: &str = "lethe_http_requests_refused_total";
 pub(super) const BODY_BYTES: &str = "lethe_http_body_bytes";
+pub(super) const CERTIFICATE: &str = "lethe_certificate_expiry_timestamp_seconds";
+pub(super) const AUDIT_UNWRITTEN: &str = "lethe_audit_unwritten_total";
 pub(super) const HTTP_DURATION: &str = "lethe_http_request_duration_seconds";
 
 /// From one millisecond (a ring, a notification, in one process) to one hour (a backlog).
@@ -52,12 +56,17 @@ const CALLS: [f64; 13] = [
     0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
 ];
 
+/// From one millisecond to one minute: a caller may wait for the end of a job, or send a large body.
+const REQUESTS: [f64; 15] = [
+    0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0,
+];
+
 /// The buckets of every histogram.
 pub(super) const BUCKETS: [(&str, &[f64]); 4] = [
     (QUEUE_WAIT, &WAITS),
     (JOB_DURATION, &COMPLETIONS),
     (STORE_CALL, &CALLS),
-    (HTTP_DURATION, &CALLS),
+    (HTTP_DURATION, &REQUESTS),
 ];
 
 /// The metrics that are read from the ledger: name, type, help.
@@ -129,9 +138,13 @@ pub(super) fn describe() {
     describe_histogram!(
         QUEUE_WAIT,
         Unit::Seconds,
-        "Time from the due time of a partition to its claim."
+        "Time from the moment when a job could start to the first claim of its work."
     );
-    describe_histogram!(JOB_DURATION, Unit::Seconds, "Time from a job's acceptance to its end.");
+    describe_histogram!(
+        JOB_DURATION,
+        Unit::Seconds,
+        "Time from the moment when a job could start to its end."
+    );
     describe_histogram!(
         STORE_CALL,
         Unit::Seconds,
@@ -188,6 +201,16 @@ pub(super) fn describe() {
         BODY_BYTES,
         Unit::Bytes,
         "Bytes of request bodies in memory that are not in the ledger yet."
+    );
+    describe_gauge!(
+        CERTIFICATE,
+        Unit::Seconds,
+        "Time at which the certificate of the process' port ends."
+    );
+    describe_counter!(
+        AUDIT_UNWRITTEN,
+        Unit::Count,
+        "Events of the audit trail that the ledger refused. Their acts and reads are refused too."
     );
     describe_counter!(HTTP_REQUESTS, Unit::Count, "Requests answered, by route template.");
     describe_histogram!(

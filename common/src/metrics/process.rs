@@ -90,6 +90,8 @@ pub(super) fn expose_shared(redis: bool) {
     doorbell_sent(0);
     doorbell_received(0);
     doorbell_failed(0);
+    // A histogram that was requested is rendered, even if empty. An API ends jobs too: it cancels them and gives them up.
+    drop(histogram!(names::JOB_DURATION));
     dependency(Dependency::Ledger, false, None);
     if redis {
         dependency(Dependency::Doorbell, false, None);
@@ -97,14 +99,12 @@ pub(super) fn expose_shared(redis: bool) {
 }
 
 /// Puts the series of a worker at 0.
-pub(super) fn expose_worker(stores: &[(String, StoreKind)], codes: &[ErrorCode]) {
+pub(super) fn expose_worker(stores: &[(String, StoreKind)], reasons: &[(RetryClass, ErrorCode)]) {
     for kind in Kind::iter() {
         counter!(names::ATTEMPTS, "kind" => kind.as_str()).increment(0);
     }
-    for code in codes {
-        for class in [RetryClass::Transient, RetryClass::Permanent] {
-            counter!(names::RETRIES, "class" => class.as_str(), "code" => code.as_str()).increment(0);
-        }
+    for (class, code) in reasons {
+        counter!(names::RETRIES, "class" => class.as_str(), "code" => code.as_str()).increment(0);
     }
     for class in [RetryClass::Rescue, RetryClass::LeaseLost] {
         counter!(names::RETRIES, "class" => class.as_str(), "code" => NO_CODE).increment(0);
@@ -112,9 +112,7 @@ pub(super) fn expose_worker(stores: &[(String, StoreKind)], codes: &[ErrorCode])
     counter!(names::MISSES).increment(0);
     gauge!(names::IN_PROGRESS).set(0);
     gauge!(names::LAST_CLAIM).set(0);
-    // A histogram that was requested is rendered, even if empty.
     drop(histogram!(names::QUEUE_WAIT));
-    drop(histogram!(names::JOB_DURATION));
     for (target, store) in stores {
         breaker(target, *store, false);
         dependency(Dependency::Store(target, *store), false, None);
@@ -140,12 +138,12 @@ pub fn in_progress(partitions: usize) {
     gauge!(names::IN_PROGRESS).set(float(partitions as u64));
 }
 
-/// Observes the time from the due time of a partition to its claim.
+/// Observes the time from the moment when a job could start to the first claim of its work.
 pub fn queue_wait(wait: Duration) {
     histogram!(names::QUEUE_WAIT).record(wait);
 }
 
-/// Observes the time from the acceptance of a job to its end.
+/// Observes the time from the moment when a job could start to its end.
 pub fn job_ended(duration: Duration) {
     histogram!(names::JOB_DURATION).record(duration);
 }

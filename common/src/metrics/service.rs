@@ -119,7 +119,7 @@ impl Service {
 
     fn per_job(&self, text: &mut String, name: &str, value: impl Fn(&crate::ledger::Running) -> f64) {
         for job in self.state.largest.iter().take(LARGEST as usize) {
-            text::sample(text, name, &[("job", &job.id.to_string())], value(job));
+            text::sample(text, name, &[(names::JOB_ID, &job.id.to_string())], value(job));
         }
     }
 }

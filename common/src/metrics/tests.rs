@@ -18,7 +18,7 @@ fn rendered(service: &Service, act: impl FnOnce()) -> String {
     let recorder = recorder();
     metrics::with_local_recorder(&recorder, || {
         let metrics = Metrics::with(recorder.handle(), &Config::from_toml(TARGET).unwrap());
-        metrics.expose_worker(&[ErrorCode::Timeout]);
+        metrics.expose_worker(&[(RetryClass::Transient, ErrorCode::Timeout)]);
         metrics.expose_api();
         act();
         metrics.render_with(service)
@@ -34,6 +34,7 @@ fn act_on_everything() {
     store_call("main", StoreKind::Sql, StoreCall::Delete, Duration::from_millis(7));
     breaker("main", StoreKind::Vector, true);
     claimed(jiff::Timestamp::UNIX_EPOCH);
+    certificate_ends(jiff::Timestamp::UNIX_EPOCH);
     dependency(Dependency::Ledger, true, Some(Duration::from_millis(2)));
     doorbell_sent(1);
     doorbell_received(1);
@@ -116,9 +117,11 @@ fn listed() -> String {
 #[test]
 fn names_types_and_labels() {
     insta::assert_snapshot!(listed(), @r"
+    lethe_audit_unwritten_total counter -
     lethe_authentication_failures_total counter reason
     lethe_breaker_open gauge store,target
     lethe_build_info gauge version
+    lethe_certificate_expiry_timestamp_seconds gauge -
     lethe_dependency_latency_seconds gauge dependency
     lethe_dependency_up gauge dependency
     lethe_doorbell_misses_total counter -
@@ -130,8 +133,8 @@ fn names_types_and_labels() {
     lethe_http_requests_refused_total counter reason
     lethe_http_requests_total counter method,route,status
     lethe_job_duration_seconds histogram le
-    lethe_job_erased_per_second gauge job
-    lethe_job_progress_ratio gauge job
+    lethe_job_erased_per_second gauge job_id
+    lethe_job_progress_ratio gauge job_id
     lethe_jobs gauge state
     lethe_jobs_accepted_total counter -
     lethe_jobs_ended_total counter outcome
@@ -206,6 +209,8 @@ fn every_series_is_there_before_anything_happened() {
         "lethe_retries_total{class=\"transient\",code=\"timeout\"}",
         "lethe_doorbell_rings_total{direction=\"failed\"}",
         "lethe_doorbell_misses_total",
+        "lethe_audit_unwritten_total",
+        "lethe_job_duration_seconds_count",
         "lethe_authentication_failures_total{reason=\"unknown_key\"}",
         "lethe_http_connections_refused_total{reason=\"address\"}",
         "lethe_http_requests_refused_total{reason=\"caller_ids\"}",
@@ -249,7 +254,7 @@ fn a_job_that_ended_has_no_series() {
         progress: 0.25,
         per_second: 10.0,
     };
-    let series = format!("lethe_job_progress_ratio{{job=\"{}\"}}", job.id);
+    let series = format!("lethe_job_progress_ratio{{job_id=\"{}\"}}", job.id);
     let state = ServiceState {
         largest: vec![job; 50],
         ..ServiceState::default()
