@@ -32,6 +32,8 @@ CREATE TABLE jobs (
     opaque_id      TEXT,                      -- what the caller calls the request; leaves with the retention
     task_forgotten BIGINT NOT NULL DEFAULT 0, -- whether its result as a task was deleted
     schedule       TEXT,                      -- the name of the schedule that made it
+    reference      TEXT,                      -- a caller's own name for it, declared free of personal data
+    labels         TEXT,                      -- JSON: a caller's own words about it by key, declared so too; NULL: none
     windows        TEXT,                      -- JSON: when its batches may begin; NULL: at any time
     lenient        BIGINT NOT NULL DEFAULT 0, -- whether a value that no column can hold is nobody's, and no mistake
     trace          TEXT,                      -- W3C traceparent of the request
@@ -41,6 +43,7 @@ CREATE TABLE jobs (
     ended_at       BIGINT,
     progressed_at  BIGINT,                    -- the last record of this attempt that made progress, or the last change of its windows
     idle_since     BIGINT,                    -- since when it has made no progress, at the earliest: common/src/ledger/ending/give_up.rs; NULL while its ids are uploaded
+    rate           DOUBLE PRECISION NOT NULL DEFAULT 0, -- memories accounted for in a second when it last made progress: common/src/ledger/advance/update.rs
     touched_at     BIGINT NOT NULL,           -- the last step of an upload
     forgotten_at   BIGINT,                    -- when ids and personal data left
     attempt        BIGINT NOT NULL DEFAULT 1, -- 1 + retries asked for by a person
@@ -64,16 +67,17 @@ CREATE TABLE jobs (
 );
 CREATE INDEX jobs_by_principal ON jobs (principal, id);
 CREATE INDEX jobs_by_schedule ON jobs (schedule, id) WHERE schedule IS NOT NULL;
+CREATE INDEX jobs_by_reference ON jobs (reference, id) WHERE reference IS NOT NULL;
 -- The limits of a caller count entries of this index. On SQLite they read no row: for that, it has `ended_at` too. PostgreSQL
 -- reads the rows that changed since the last vacuum. No column of it changes with a record, which would cost PostgreSQL a
 -- new entry in every index.
 CREATE INDEX jobs_unfinished_by_principal ON jobs (principal, not_before, listed, ended_at) WHERE ended_at IS NULL;
 CREATE INDEX jobs_unfinished ON jobs (state, accepted_at) WHERE ended_at IS NULL;
 -- Tasks in pages: a page must read neither the millions that have ended, nor all that wait, nor those of other callers and
--- targets. '' stands for several targets.
+-- targets. '' stands for several targets. Each index spells the id in another way: common/src/ledger/views/sections.rs.
 CREATE INDEX jobs_tasks ON jobs (id) WHERE ended_at IS NULL AND kind = 'query' AND dry_run = 0;
 CREATE INDEX jobs_tasks_by_principal ON jobs ((principal || ''), (id || '')) WHERE ended_at IS NULL AND kind = 'query' AND dry_run = 0;
-CREATE INDEX jobs_tasks_by_target ON jobs (COALESCE(target, ''), (id || '')) WHERE ended_at IS NULL AND kind = 'query' AND dry_run = 0;
+CREATE INDEX jobs_tasks_by_target ON jobs (COALESCE(target, ''), ('' || id)) WHERE ended_at IS NULL AND kind = 'query' AND dry_run = 0;
 -- What a scrape asks for: it must not read a million that wait.
 CREATE INDEX jobs_windowed ON jobs (id) WHERE ended_at IS NULL AND windows IS NOT NULL;
 CREATE INDEX jobs_oldest ON jobs (not_before) WHERE ended_at IS NULL AND windows IS NULL;
@@ -85,6 +89,8 @@ CREATE INDEX jobs_owed ON jobs (principal, request) WHERE owed = 1;
 CREATE INDEX jobs_to_forget ON jobs (ended_at) WHERE ended_at IS NOT NULL AND forgotten_at IS NULL;
 CREATE INDEX jobs_to_clear ON jobs (forgotten_at) WHERE forgotten_at IS NOT NULL AND cleared = 0;
 CREATE INDEX jobs_to_drop ON jobs (ended_at) WHERE cleared = 1;
+-- Lists of the jobs that can be retried, and acts on them: they are few among the millions that have ended.
+CREATE INDEX jobs_to_retry ON jobs (state, id) WHERE state = 'failed' OR state = 'cancelled';
 
 -- The part of a job that one worker does at a time.
 CREATE TABLE partitions (
@@ -188,6 +194,8 @@ CREATE TABLE schedules (
     cron         TEXT NOT NULL,
     time_zone    TEXT NOT NULL,   -- as IANA calls it
     job          TEXT NOT NULL,   -- JSON: the body of the request for its jobs; personal data, leaves with the schedule
+    reference    TEXT,            -- of its jobs
+    labels       TEXT,            -- JSON, of its jobs; NULL: none
     windows      TEXT,            -- JSON: when batches of its jobs may begin; NULL: at any time
     paused       BIGINT NOT NULL,
     next_run_at  BIGINT,          -- what was missed is in the past, and is caught up once; NULL: never again
@@ -200,6 +208,8 @@ CREATE TABLE schedules (
     created_at   BIGINT NOT NULL,
     changed_at   BIGINT NOT NULL
 );
+CREATE INDEX schedules_by_principal ON schedules (principal, (name || ''));
+CREATE INDEX schedules_by_target ON schedules (target, ('' || name));
 CREATE INDEX schedules_due ON schedules (next_run_at, name) WHERE next_run_at IS NOT NULL AND paused = 0;
 
 -- What is paused: '*' or a target's name.
@@ -224,6 +234,7 @@ CREATE TABLE workers (
     routes        TEXT NOT NULL, -- JSON: what it claims
     siblings      TEXT NOT NULL, -- JSON: the keys of its mappings in `siblings`
     targets       TEXT NOT NULL, -- JSON: health and mapping faults of each target
+    troubles      TEXT NOT NULL, -- JSON: of these, what keeps jobs waiting; small, since it is read with each waiting job
     started_at    BIGINT NOT NULL,
     last_seen_at  BIGINT NOT NULL,
     last_claim_at BIGINT
@@ -233,7 +244,7 @@ CREATE TABLE workers (
 -- newer version of the same mapping takes its place.
 CREATE TABLE siblings (
     place        TEXT NOT NULL,   -- a hash of where the collection or the table is; no URL, no secret
-    kind         TEXT NOT NULL,   -- 'collection' or 'table'
+    kind         TEXT NOT NULL,   -- 'collection', 'table' or 'owners'
     identity     TEXT NOT NULL,   -- a hash of the mapping's names and its scope
     target       TEXT NOT NULL,
     table_name   TEXT NOT NULL,
@@ -267,17 +278,28 @@ CREATE TABLE api_keys (
 CREATE UNIQUE INDEX api_keys_by_hash ON api_keys (sha256);
 CREATE UNIQUE INDEX api_keys_by_previous_hash ON api_keys (previous_sha256);
 
+-- Secrets of keys that were revoked; only hashes. The audit trail names a key that is used after that. A row leaves with
+-- the first revocation a year later.
+CREATE TABLE revoked_keys (
+    sha256     TEXT PRIMARY KEY,
+    name       TEXT NOT NULL,
+    revoked_at BIGINT NOT NULL
+);
+CREATE INDEX revoked_keys_by_time ON revoked_keys (revoked_at);
+
 -- The audit trail: who did what, beside deleting. Rows are never updated; they leave with their retention.
 CREATE TABLE audit_events (
-    id    TEXT PRIMARY KEY, -- a UUID of version 7, in the order of time
-    at    BIGINT NOT NULL,
-    act   TEXT NOT NULL,
-    actor TEXT NOT NULL,
-    event TEXT NOT NULL     -- JSON, canonical: the same event has the same bytes for ever
+    id     TEXT PRIMARY KEY, -- a UUID of version 7, in the order of time
+    at     BIGINT NOT NULL,
+    act    TEXT NOT NULL,
+    actor  TEXT NOT NULL,
+    effect TEXT NOT NULL,
+    event  TEXT NOT NULL     -- JSON, canonical: the same event has the same bytes for ever
 );
 CREATE INDEX audit_events_by_time ON audit_events (at);
 CREATE INDEX audit_events_by_act ON audit_events (act, id);
 CREATE INDEX audit_events_by_actor ON audit_events (actor, id);
+CREATE INDEX audit_events_by_effect ON audit_events (effect, id);
 
 -- Secrets of the installation itself, made once; beside them the mark that the first API key was made.
 CREATE TABLE secrets (

@@ -103,6 +103,22 @@ impl ErrorCode {
     pub fn as_str(self) -> &'static str {
         self.into()
     }
+
+    /// Returns whether a store with this error is down, or only an operator can fix it.
+    pub fn is_outage(self) -> bool {
+        matches!(
+            self,
+            Self::Unavailable
+                | Self::ReadOnly
+                | Self::Timeout
+                | Self::Busy
+                | Self::Internal
+                | Self::Unauthorized
+                | Self::Forbidden
+                | Self::Missing
+                | Self::Mapping
+        )
+    }
 }
 
 /// An error code as the ledger holds it.

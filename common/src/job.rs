@@ -17,6 +17,12 @@ impl JobId {
     pub fn new() -> Self {
         Self(Uuid::now_v7())
     }
+
+    /// Returns the bound of ids made at a time, in milliseconds since 1970: ids from then on are greater.
+    pub fn first_at(at: i64) -> Self {
+        let at = u64::try_from(at).unwrap_or(0);
+        Self(uuid::Builder::from_unix_timestamp_millis(at, &[0; 10]).into_uuid())
+    }
 }
 
 impl Default for JobId {

@@ -39,10 +39,10 @@ mod types;
 mod views;
 
 pub use crate::route::Route;
-pub use accept::{Accepted, Idempotency, InMemory, NewJob, Scope, Spelling, Upload};
+pub use accept::{Accepted, HeldRequest, Idempotency, NewJob, Scope, Spelling, Upload};
 pub use audit::{Act, Actor, AuditEvent, AuditFilter, Effect, Object};
 pub use db::{Ledger, LedgerError, LedgerOptions};
-pub use ending::{CancelOutcome, GivenUp, Kept, RetryOutcome};
+pub use ending::{CancelOutcome, Forgot, GivenUp, Kept, RetryOutcome};
 pub use lease::{LeaseCheck, Release};
 pub use operation::{
     Ends, FoundKey, KeyRecord, KeyRow, Pauses, RetireOutcome, Rotated, SLOWEST, Siblings, ThrottleOutcome,
@@ -52,10 +52,11 @@ pub use record::{After, Delta, ItemOutcome, Record, RecordEnd};
 pub use schedules::{DueCursor, DueSchedules, ScheduleRecord, ScheduleRow};
 pub use totals::{TotalRow, TotalsMetric};
 pub use types::{
-    Ahead, AloneFirst, Claim, ExecutionOptions, Fence, JobFacts, Kind, Lapsed, Lease, NewPartition, Preview, Run,
-    SmallFirst, Snapshot, TablePreview, Warning, WarningCode, Work,
+    Ahead, AloneFirst, Claim, Claimed, ExecutionOptions, Fence, JobEnd, JobFacts, Kind, Lapsed, Lease, MarkFilter,
+    Marks, NewPartition, Preview, Run, SmallFirst, Snapshot, TablePreview, Wait, WaitReason, Warning, WarningCode,
+    Work,
 };
 pub use views::{
-    Aim, Attempt, ItemCursor, ItemRow, JobFilter, JobView, Running, ServiceState, SliceCounts, StoreCounts, Unfinished,
-    Whose, probe_of,
+    Aim, Attempt, Changeable, ItemCursor, ItemRow, JobFilter, JobView, Matched, Running, ServiceState, SliceCounts,
+    StoreCounts, Unfinished, Whose, probe_of,
 };

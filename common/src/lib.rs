@@ -8,6 +8,7 @@ pub mod doorbell;
 pub mod error_code;
 pub mod filter;
 pub mod job;
+pub mod job_end;
 pub mod ledger;
 pub mod limits;
 pub mod metrics;

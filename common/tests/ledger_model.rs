@@ -237,7 +237,7 @@ impl World {
             small_first: SmallFirst::OfFew,
             alone_first: AloneFirst::Lightest,
         };
-        let claimed = self.ledger.claim(&claim).await.unwrap();
+        let claimed = self.ledger.claim(&claim).await.unwrap().leases;
         self.leases.extend(claimed);
         let keys: HashSet<_> = self.leases.iter().map(|lease| (lease.job.id, lease.ordinal)).collect();
         assert_eq!(keys.len(), self.leases.len(), "two leases on one partition");

@@ -56,8 +56,8 @@ fn stored_words_stay() {
     assert_words::<SelectorKind>(&["ids", "query", "subject"]);
     assert_words::<StoreKind>(&["sql", "vector"]);
     assert_words::<Run>(&["fired", "skipped", "refused", "gone"]);
-    let places = [PlaceKind::Collection, PlaceKind::Table].map(PlaceKind::as_str);
-    assert_eq!(places, ["collection", "table"]);
+    let places = [PlaceKind::Collection, PlaceKind::Table, PlaceKind::Owners].map(PlaceKind::as_str);
+    assert_eq!(places, ["collection", "table", "owners"]);
     let sums = [
         TotalsMetric::Accepted,
         TotalsMetric::Ended,

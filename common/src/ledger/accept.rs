@@ -11,7 +11,7 @@ mod repeats;
 mod spelling;
 mod upload;
 
-pub use jobs::InMemory;
+pub use jobs::HeldRequest;
 pub use new_job::{Accepted, Idempotency, NewJob, Scope};
 pub use spelling::Spelling;
 pub use upload::Upload;

@@ -1,7 +1,8 @@
 //! The audit trail: the act, actor, address and time of everything but deletions.
 //!
 //! The transaction of an act also writes its event, so neither exists without the other. The acceptance of a job has no
-//! event: the job's own row records it. No code changes an event. Forgetting deletes it after its retention.
+//! event: the job's own row records it. A refusal has an event without an act. No code changes an event. Forgetting
+//! deletes it after its retention.
 
 mod act;
 mod actor;

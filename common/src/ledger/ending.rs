@@ -1,6 +1,7 @@
 //! Ending a job other than by its work: cancelling, giving up, sweeping and forgetting; and retrying an ended job.
 
 pub(super) mod cancel;
+mod due;
 mod events;
 mod forget;
 mod give_up;
@@ -11,7 +12,7 @@ mod sweep;
 mod task;
 
 pub use cancel::CancelOutcome;
-pub use forget::Kept;
+pub use forget::{Forgot, Kept};
 pub use give_up::GivenUp;
 pub use retry::RetryOutcome;
 

@@ -6,6 +6,7 @@ mod pauses;
 mod secrets;
 mod siblings;
 mod throttle;
+mod troubles;
 mod workers;
 
 pub use keys::{Ends, FoundKey, KeyRecord, KeyRow, Rotated};
@@ -14,4 +15,5 @@ pub use siblings::{RetireOutcome, Siblings};
 pub use throttle::{SLOWEST, ThrottleOutcome};
 pub use workers::{WorkerReport, WorkerRow};
 
-pub(super) use siblings::REVISION;
+pub(super) use siblings::{IN_USE, REVISION};
+pub(super) use troubles::{Trouble, Troubles};

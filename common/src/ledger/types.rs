@@ -2,19 +2,25 @@
 
 mod claim;
 mod job;
+mod job_end;
 mod lease;
+mod marks;
 mod memory_key;
 mod partition;
 mod preview;
 mod run;
+mod wait;
 pub(super) mod warning;
 
-pub use claim::{Ahead, AloneFirst, Claim, Lapsed, SmallFirst};
+pub use claim::{Ahead, AloneFirst, Claim, Claimed, Lapsed, SmallFirst};
 pub use job::{ExecutionOptions, JobFacts, Snapshot};
+pub use job_end::JobEnd;
 pub use lease::{Fence, Lease};
+pub use marks::{MarkFilter, Marks};
 pub use partition::{Kind, NewPartition, Work};
 pub use preview::{Preview, TablePreview};
 pub use run::Run;
+pub use wait::{Wait, WaitReason};
 pub use warning::{Warning, WarningCode};
 
 pub(super) use job::SnapshotKind;

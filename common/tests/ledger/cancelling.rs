@@ -38,7 +38,7 @@ async fn cancelling_ends_what_has_not_begun_and_stops_the_rest(TestLedger { ledg
         small_first: SmallFirst::OfFew,
         alone_first: AloneFirst::Lightest,
     };
-    let lease = ledger.claim(&order).await.unwrap().remove(0);
+    let lease = ledger.claim(&order).await.unwrap().leases.remove(0);
     assert_eq!(
         ledger.cancel(id, &crate::tester()).await.unwrap(),
         CancelOutcome::Accepted
@@ -252,7 +252,7 @@ async fn a_memory_that_changed_in_between_stops_a_job_that_says_so(TestLedger { 
             small_first: SmallFirst::OfFew,
             alone_first: AloneFirst::Lightest,
         };
-        let mut lease = ledger.claim(&order).await.unwrap().remove(0);
+        let mut lease = ledger.claim(&order).await.unwrap().leases.remove(0);
         let mut delta = Delta::default();
         for store in [StoreKind::Sql, StoreKind::Vector] {
             delta.count(store, Outcome::Erased, 1);
@@ -312,7 +312,7 @@ async fn a_memory_that_changed_in_between_stops_a_job_that_says_so(TestLedger { 
                 ledger.retry(id, &crate::tester()).await.unwrap(),
                 RetryOutcome::Accepted
             );
-            let lease = ledger.claim(&order).await.unwrap().remove(0);
+            let lease = ledger.claim(&order).await.unwrap().leases.remove(0);
             assert!(!lease.job.cancelling, "it is tried again");
             ledger.cancel(id, &crate::tester()).await.unwrap();
             record(&ledger, end(&lease, Delta::default(), RecordEnd::Cancelled)).await;

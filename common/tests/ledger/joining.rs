@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use lethe_common::error_code::ErrorCode;
 use lethe_common::job::{JobId, Outcome, StoreKind};
-use lethe_common::ledger::{Accepted, Delta, ItemOutcome, Ledger, NewJob, RecordEnd, RetryOutcome, Scope};
+use lethe_common::ledger::{Accepted, After, Delta, ItemOutcome, Ledger, NewJob, RecordEnd, RetryOutcome, Scope};
 use lethe_common::state::State;
 
 use crate::support::{erased, ids, new_job};
@@ -16,6 +16,7 @@ crate::on_both! {
     a_request_whose_job_is_never_found_fails_alone,
     a_retried_job_makes_room_for_the_request,
     an_end_that_nobody_has_heard_is_told_once,
+    the_end_of_the_job_that_erased_is_told,
     what_a_request_was_leaves_with_the_retention,
     a_memory_in_one_store_only_is_counted,
 }
@@ -196,6 +197,36 @@ async fn an_end_that_nobody_has_heard_is_told_once(TestLedger { ledger, _dir, ..
     assert_eq!(ended_as(&after), Some(State::Failed));
     let next = finished("cleo").await;
     assert_eq!(ledger.owed_before(next).await.unwrap(), None);
+}
+
+async fn the_end_of_the_job_that_erased_is_told(TestLedger { ledger, _dir, .. }: TestLedger) {
+    let absent = || {
+        let mut delta = Delta::default();
+        delta.count(StoreKind::Sql, Outcome::Absent, 2);
+        delta.count(StoreKind::Vector, Outcome::Absent, 2);
+        delta
+    };
+    let ended = async |delta: Delta| {
+        let id = accept(&ledger, repeatable("ana", "r")).await;
+        let lease = claim_one(&ledger).await;
+        if let After::ReadBack { lease, .. } = record(&ledger, end(&lease, delta, RecordEnd::Done)).await {
+            record(&ledger, end(&lease, Delta::default(), RecordEnd::Done)).await;
+        }
+        assert_eq!(state(&ledger, id).await, State::Succeeded);
+        id
+    };
+    for erases_first in [true, false] {
+        let mut owed = Vec::new();
+        for erases in [erases_first, !erases_first] {
+            let id = ended(if erases { erased(2) } else { absent() }).await;
+            ledger.owe(id).await.unwrap();
+            owed.push((erases, id));
+        }
+        let last = ended(absent()).await;
+        let told = ledger.owed_before(last).await.unwrap();
+        assert_eq!(told, owed.iter().find(|(erases, _)| *erases).map(|(_, id)| *id));
+        assert_eq!(ledger.owed_before(last).await.unwrap(), None, "one answer is for all");
+    }
 }
 
 async fn what_a_request_was_leaves_with_the_retention(test: TestLedger) {

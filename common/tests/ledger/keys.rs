@@ -17,6 +17,7 @@ crate::on_both! {
     one_of_two_rotations_at_a_time_is_refused,
     both_secrets_stop_with_their_key,
     a_rotation_and_its_event_are_one,
+    the_secrets_of_a_revoked_key_are_recognised,
 }
 
 const MINUTE: i64 = 60_000;
@@ -221,4 +222,31 @@ async fn a_rotation_and_its_event_are_one(test: TestLedger) {
     assert_eq!(events.len(), 1, "what was not done is not told: {events:?}");
     assert_eq!((&*events[0].object_type, &*events[0].object_id), ("key", "k"));
     assert_eq!(events[0].details["overlap_s"], 3_600);
+}
+
+async fn the_secrets_of_a_revoked_key_are_recognised(test: TestLedger) {
+    let ledger = &test.ledger;
+    ledger.add_key(&record(), &tester()).await.unwrap();
+    assert!(rotate(ledger, "two", HOUR).await);
+    assert_eq!(ledger.revoked_key("one").await.unwrap(), None);
+    assert!(ledger.remove_key("k", &tester()).await.unwrap());
+    for sha256 in ["one", "two"] {
+        assert_eq!(ledger.revoked_key(sha256).await.unwrap().as_deref(), Some("k"));
+    }
+    assert_eq!(ledger.revoked_key("three").await.unwrap(), None);
+    assert_eq!(valid(ledger).await, [""; 0], "they are not valid");
+
+    // A key with the same secret can be made again, and revoked again.
+    ledger.add_key(&record(), &tester()).await.unwrap();
+    assert_eq!(valid(ledger).await, ["one"]);
+    assert!(ledger.remove_key("k", &tester()).await.unwrap());
+    assert_eq!(valid(ledger).await, [""; 0]);
+
+    // A later revocation deletes old hashes.
+    test.run("UPDATE revoked_keys SET revoked_at = revoked_at - 31622400000")
+        .await;
+    ledger.add_key(&record(), &tester()).await.unwrap();
+    assert!(ledger.remove_key("k", &tester()).await.unwrap());
+    assert_eq!(ledger.revoked_key("one").await.unwrap().as_deref(), Some("k"));
+    assert_eq!(ledger.revoked_key("two").await.unwrap(), None);
 }

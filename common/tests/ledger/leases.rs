@@ -5,7 +5,7 @@ use std::time::Duration;
 use lethe_common::error_code::ErrorCode;
 use lethe_common::job::JobId;
 use lethe_common::ledger::{
-    After, Delta, LeaseCheck, NewJob, Record, RecordEnd, Release, RetryOutcome, ThrottleOutcome,
+    After, Delta, Kind, LeaseCheck, NewJob, Record, RecordEnd, Release, RetryOutcome, ThrottleOutcome,
 };
 use lethe_common::state::State;
 use sqlx::Executor;
@@ -16,6 +16,8 @@ use crate::{TestLedger, accept, claim, claim_one, end, ended_as, erased, finish,
 crate::on_both! {
     a_record_with_a_lost_lease_changes_nothing,
     a_release_with_a_lost_lease_changes_no_job,
+    a_takeover_is_one_only_when_it_happens,
+    the_end_of_a_job_is_told_to_one_of_its_partitions,
     a_record_that_is_repeated_counts_once,
     a_paused_target_is_not_claimed,
     the_pace_of_a_job_is_kept_by_the_ledger,
@@ -70,6 +72,47 @@ async fn a_record_with_a_lost_lease_changes_nothing(TestLedger { ledger, _dir, .
             .all(|store| store.counts.is_empty())
     );
     assert_eq!(ended_as(&finish(&ledger, &new).await), Some(State::Succeeded));
+}
+
+async fn a_takeover_is_one_only_when_it_happens(TestLedger { ledger, _dir, .. }: TestLedger) {
+    accept(&ledger, new_job(vec![ids(2)])).await;
+    assert!(!claim_one(&ledger).await.taken_over);
+    assert_eq!(ledger.end_all_leases().await.unwrap(), 1);
+    let lease = claim_one(&ledger).await;
+    assert!(lease.taken_over);
+    let release = Release {
+        fence: lease.fence(),
+        delay_ms: 0,
+        error: Some(ErrorCode::Timeout),
+        charged: true,
+        alone: false,
+    };
+    ledger.release(&[release]).await.unwrap();
+    let again = claim_one(&ledger).await;
+    assert_eq!((again.rescues, again.taken_over), (1, false), "its worker gave it back");
+}
+
+async fn the_end_of_a_job_is_told_to_one_of_its_partitions(TestLedger { ledger, _dir, .. }: TestLedger) {
+    let id = accept(&ledger, new_job(vec![ids(1), ids(1), ids(1)])).await;
+    let (mut leases, mut ends) = (claim(&ledger).await, 0);
+    while !leases.is_empty() {
+        let records = leases.iter().map(|lease| {
+            let delta = match lease.kind {
+                Kind::ReadBack => Delta::default(),
+                _ => erased(lease.remaining),
+            };
+            end(lease, delta, RecordEnd::Done)
+        });
+        let told = ledger.record(&records.collect::<Vec<_>>()).await.unwrap();
+        ends += told.iter().filter(|after| ended_as(after).is_some()).count();
+        let kept = told.into_iter().filter_map(|after| match after {
+            After::ReadBack { lease, .. } => Some(*lease),
+            _ => None,
+        });
+        leases = kept.collect();
+        leases.extend(claim(&ledger).await);
+    }
+    assert_eq!((ends, state(&ledger, id).await), (1, State::Succeeded));
 }
 
 async fn a_release_with_a_lost_lease_changes_no_job(TestLedger { ledger, _dir, .. }: TestLedger) {

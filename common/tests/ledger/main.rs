@@ -24,7 +24,7 @@ async fn forget(ledger: &Ledger, items: Duration, jobs: Duration) {
         keys,
         audit: keys,
     };
-    while ledger.forget(kept).await.unwrap() {}
+    while ledger.forget(kept).await.unwrap().more {}
 }
 
 /// A test's own ledger.
@@ -161,11 +161,16 @@ mod joining;
 mod keys;
 mod leases;
 mod limits;
+mod marks;
+mod matching;
 mod phases;
+mod plans;
 mod query;
+mod quiet;
 mod refusing;
 mod repeats;
 mod schedules;
+mod sections;
 mod sharing;
 mod siblings;
 mod skipping;
@@ -174,6 +179,7 @@ mod targets;
 mod tasks;
 mod totals;
 mod traces;
+mod waits;
 
 const LEASE: Duration = Duration::from_secs(30);
 
@@ -219,7 +225,7 @@ async fn claim_of(ledger: &Ledger, routes: &[Route]) -> Vec<Lease> {
         small_first: SmallFirst::OfFew,
         alone_first: AloneFirst::Lightest,
     };
-    ledger.claim(&order).await.unwrap()
+    ledger.claim(&order).await.unwrap().leases
 }
 
 async fn claim_one(ledger: &Ledger) -> Lease {

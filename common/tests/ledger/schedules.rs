@@ -8,7 +8,8 @@ use lethe_common::clock::Clock;
 use lethe_common::error_code::ErrorCode;
 use lethe_common::job::JobId;
 use lethe_common::ledger::{
-    Delta, ExecutionOptions, Ledger, NewJob, RecordEnd, Release, Run, ScheduleRecord, ScheduleRow,
+    Delta, ExecutionOptions, JobView, Ledger, Marks, NewJob, RecordEnd, Release, Run, ScheduleRecord, ScheduleRow,
+    WaitReason,
 };
 use lethe_common::schedule::{Window, Windows};
 use lethe_common::state::State;
@@ -45,6 +46,7 @@ pub(crate) fn schedule(windows: Option<Windows>) -> ScheduleRecord {
         cron: "0 3 * * *".to_owned(),
         time_zone: "UTC".to_owned(),
         job: "{}".to_owned(),
+        marks: Marks::default(),
         windows,
         paused: false,
         next_run_at: MISSED,
@@ -85,6 +87,13 @@ fn job(windows: Option<Windows>) -> NewJob {
         },
         ..new_job(vec![ids(2)])
     }
+}
+
+/// Returns whether a job waits for a window.
+fn is_outside(job: &JobView) -> bool {
+    job.waits_for
+        .as_ref()
+        .is_some_and(|wait| wait.reason == WaitReason::Window)
 }
 
 async fn again(ledger: &Ledger) -> ScheduleRow {
@@ -269,7 +278,7 @@ async fn what_waits_for_a_window_is_not_given_up(test: TestLedger) {
     // Time has passed, but no window has been open since the accept.
     test.pass(60_000).await;
     let job = patient.job(id).await.unwrap().unwrap();
-    assert!(job.waits_for_window && job.next_attempt_at.unwrap() > job.now + 10 * 3_600_000);
+    assert!(is_outside(&job) && job.next_attempt_at.unwrap() > job.now + 10 * 3_600_000);
     assert!(claim(patient).await.is_empty());
     assert_eq!(impatient.give_up().await.unwrap().jobs, []);
     // The limit passes only after a window has been open.
@@ -322,7 +331,7 @@ async fn new_windows_are_stored_with_the_due_times_of_what_waits_or_not_at_all(t
         .await;
     assert!(replaced.is_err());
     assert_eq!(again(ledger).await.revision, revision);
-    assert!(ledger.job(waiting.id).await.unwrap().unwrap().waits_for_window);
+    assert!(is_outside(&ledger.job(waiting.id).await.unwrap().unwrap()));
 }
 
 async fn new_windows_let_a_job_go(TestLedger { ledger, _dir, .. }: TestLedger) {
@@ -345,7 +354,7 @@ async fn new_windows_let_a_job_go(TestLedger { ledger, _dir, .. }: TestLedger) {
     );
     let lease = claim_one(&ledger).await;
     assert!(!ledger.waits_for_window(&lease).await.unwrap());
-    assert!(!ledger.job(id).await.unwrap().unwrap().waits_for_window);
+    assert!(!is_outside(&ledger.job(id).await.unwrap().unwrap()));
     // Windows that close while the job runs count before its next batch, and so do windows that are removed.
     let before = again(&ledger).await;
     assert!(
@@ -355,7 +364,8 @@ async fn new_windows_let_a_job_go(TestLedger { ledger, _dir, .. }: TestLedger) {
             .unwrap()
     );
     assert!(ledger.waits_for_window(&lease).await.unwrap());
-    assert!(!ledger.job(id).await.unwrap().unwrap().waits_for_window, "a batch runs");
+    let seen = ledger.job(id).await.unwrap().unwrap();
+    assert_eq!(seen.waits_for, None, "a batch runs");
     let before = again(&ledger).await;
     assert!(
         ledger

@@ -30,7 +30,7 @@ async fn the_beginning_of_a_job_goes_before_the_rest_of_a_larger_one(test: TestL
         alone_first: AloneFirst::Lightest,
     };
 
-    let first = ledger.claim(&order).await.unwrap();
+    let first = ledger.claim(&order).await.unwrap().leases;
 
     let of = |job| first.iter().filter(|lease| lease.job.id == job).count();
     assert_eq!((of(later), of(large)), (5, 15));
@@ -40,7 +40,7 @@ async fn the_beginning_of_a_job_goes_before_the_rest_of_a_larger_one(test: TestL
         ..order
     };
     accept(ledger, new_job(vec![ids(1); 5])).await;
-    let next = ledger.claim(&oldest).await.unwrap();
+    let next = ledger.claim(&oldest).await.unwrap().leases;
     assert!(next.iter().all(|lease| lease.job.id == large));
     // A partition of any weight has a known due time.
     assert_eq!(
@@ -77,7 +77,7 @@ async fn a_caller_with_few_jobs_does_not_wait_for_one_with_many(test: TestLedger
 
     let mut claimed = Vec::new();
     for small in [101, 100] {
-        let leases = ledger.claim(&order(small)).await.unwrap();
+        let leases = ledger.claim(&order(small)).await.unwrap().leases;
         claimed.push(leases.into_iter().map(|lease| lease.job.id).collect::<Vec<JobId>>());
     }
 
@@ -105,12 +105,12 @@ async fn callers_with_many_jobs_are_not_kept_waiting_for_good(test: TestLedger) 
         alone_first: AloneFirst::Lightest,
     };
 
-    let claimed = ledger.claim(&order).await.unwrap();
+    let claimed = ledger.claim(&order).await.unwrap().leases;
     let mut claimed: Vec<JobId> = claimed.iter().map(|lease| lease.job.id).collect();
     claimed.sort();
     assert_eq!(claimed, many[100..], "the first hundred weigh less");
     // After these, the claim takes the other jobs.
-    assert_eq!(ledger.claim(&order).await.unwrap().len(), 10);
+    assert_eq!(ledger.claim(&order).await.unwrap().leases.len(), 10);
 }
 
 async fn the_ledger_says_of_which_mappings_something_is_due(test: TestLedger) {
@@ -124,7 +124,7 @@ async fn the_ledger_says_of_which_mappings_something_is_due(test: TestLedger) {
         assert!(ledger.ahead(&[other()]).await.unwrap().due.is_empty());
         let routes = [other(), route()];
         assert_eq!(
-            ledger.claim(&order(&routes, 1_000, 1_000)).await.unwrap().len(),
+            ledger.claim(&order(&routes, 1_000, 1_000)).await.unwrap().leases.len(),
             partitions
         );
         assert!(due().await.is_empty(), "their leases run");
@@ -146,7 +146,7 @@ async fn a_claim_for_several_mappings_takes_as_many_as_it_asks_for(test: TestLed
     let routes = [route(), other()];
     let mut taken = Vec::new();
     for (small, alone) in [(5, 4), (5, 4), (5, 4)] {
-        let leases = ledger.claim(&order(&routes, small, alone)).await.unwrap();
+        let leases = ledger.claim(&order(&routes, small, alone)).await.unwrap().leases;
         let large = leases.iter().filter(|lease| lease.alone).count();
         taken.push((leases.len() - large, large));
     }

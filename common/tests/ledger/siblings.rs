@@ -48,7 +48,7 @@ async fn claim_at(ledger: &Ledger, siblings: i64) -> Vec<Lease> {
         small_first: SmallFirst::OfFew,
         alone_first: AloneFirst::Lightest,
     };
-    ledger.claim(&order).await.unwrap()
+    ledger.claim(&order).await.unwrap().leases
 }
 
 async fn a_claim_names_the_revision_that_its_worker_has_read(TestLedger { ledger, _dir, .. }: TestLedger) {

@@ -92,7 +92,7 @@ async fn a_large_job_is_forgotten_in_steps(test: TestLedger) {
     };
     let left = "UPDATE partitions SET ordinal = ordinal";
     let mut lefts = Vec::new();
-    while ledger.forget(kept).await.unwrap() {
+    while ledger.forget(kept).await.unwrap().more {
         lefts.push(test.run(left).await);
         let job = ledger.job(id).await.unwrap().unwrap();
         assert!(job.forgotten_at.is_some());

@@ -14,8 +14,8 @@ use crate::ledger::totals::{Increment, TotalsMetric};
 use crate::ledger::types::Kind;
 use crate::state::State;
 
-/// A request in memory.
-pub trait InMemory: Send + Sync + 'static {
+/// A request whose bytes stay in memory until its job is written.
+pub trait HeldRequest: Send + Sync + 'static {
     /// Returns its bytes.
     fn bytes(&self) -> usize;
 }
@@ -37,7 +37,11 @@ impl Ledger {
     /// # Errors
     ///
     /// As [`Ledger::accept`].
-    pub async fn accept_holding(&self, job: NewJob, held: Option<Box<dyn InMemory>>) -> Result<Accepted, LedgerError> {
+    pub async fn accept_holding(
+        &self,
+        job: NewJob,
+        held: Option<Box<dyn HeldRequest>>,
+    ) -> Result<Accepted, LedgerError> {
         self.inner.groups.together(Accepting { job, held }).await
     }
 }
@@ -45,7 +49,7 @@ impl Ledger {
 /// A job that waits for its group.
 struct Accepting {
     job: NewJob,
-    held: Option<Box<dyn InMemory>>,
+    held: Option<Box<dyn HeldRequest>>,
 }
 
 /// The number of bytes that count as one id in the size of a group.

@@ -36,7 +36,7 @@ pub(super) fn job_rows(jobs: &[&NewJob], state: State) -> String {
                 "limit": job.limit, "expect": job.expect, "per_second": job.per_second, "batch": job.execution.batch, "max_memories": job.execution.max_memories,
                 "aborts": i64::from(job.execution.aborts), "slices": job.execution.slices, "opaque_id": job.execution.opaque_id,
                 "schedule": job.execution.schedule, "windows": job.execution.windows.as_ref().map(|windows| json!(windows).to_string()),
-                "lenient": i64::from(job.execution.lenient), "trace": job.trace, "not_before": job.not_before, "request": job.request,
+                "lenient": i64::from(job.execution.lenient), "reference": job.execution.marks.reference, "labels": job.execution.marks.labels_text(), "trace": job.trace, "not_before": job.not_before, "request": job.request,
                 "selected": selected, "listed": job.ids(), "unfinished": job.partitions.len(),
             })
         })
@@ -47,14 +47,14 @@ pub(super) fn job_rows(jobs: &[&NewJob], state: State) -> String {
 /// Inserts the rows in `$1`, in the format of [`job_rows`].
 pub(super) const INSERT_JOBS: &str =
         "INSERT INTO jobs (id, principal, state, kind, target, targets, table_name, subject, query, owner, workspace, memory_kind, dry_run,
-            max_selected, expect, per_second, batch_size, max_memories, aborts, slices, opaque_id, schedule, windows, lenient, trace, not_before, request,
+            max_selected, expect, per_second, batch_size, max_memories, aborts, slices, opaque_id, schedule, windows, lenient, reference, labels, trace, not_before, request,
             idle_since, accepted_at, touched_at, selected, listed, unfinished,
             next_ordinal)
         SELECT e.value->>'id', e.value->>'principal', e.value->>'state', e.value->>'kind', e.value->>'target', e.value->>'targets',
             e.value->>'table', e.value->>'subject', e.value->>'query', e.value->>'owner', e.value->>'workspace', e.value->>'memory_kind',
             CAST(e.value->>'dry_run' AS BIGINT), CAST(e.value->>'limit' AS BIGINT), e.value->>'expect',
             CAST(e.value->>'per_second' AS DOUBLE PRECISION), CAST(e.value->>'batch' AS BIGINT),
-            CAST(e.value->>'max_memories' AS BIGINT), CAST(e.value->>'aborts' AS BIGINT), CAST(e.value->>'slices' AS BIGINT), e.value->>'opaque_id', e.value->>'schedule', e.value->>'windows', CAST(e.value->>'lenient' AS BIGINT), e.value->>'trace',
+            CAST(e.value->>'max_memories' AS BIGINT), CAST(e.value->>'aborts' AS BIGINT), CAST(e.value->>'slices' AS BIGINT), e.value->>'opaque_id', e.value->>'schedule', e.value->>'windows', CAST(e.value->>'lenient' AS BIGINT), e.value->>'reference', e.value->>'labels', e.value->>'trace',
             COALESCE(CAST(e.value->>'not_before' AS BIGINT), {now}), e.value->>'request',
             CASE WHEN e.value->>'state' = {job.receiving} THEN NULL WHEN CAST(e.value->>'not_before' AS BIGINT) > {now}
                 THEN CAST(e.value->>'not_before' AS BIGINT) ELSE {now} END, {now}, {now},

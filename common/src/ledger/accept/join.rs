@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use sqlx::{AnyConnection, Row};
 
 use super::jobs_table::{self, INSERT_JOBS, job_rows};
-use super::new_job::{Accepted, NewJob};
+use super::new_job::NewJob;
 use crate::job::JobId;
 use crate::ledger::db::{Inner, Ledger, LedgerError, rows};
 use crate::state::State;
@@ -107,7 +107,7 @@ impl Ledger {
     /// [`LedgerError::Unavailable`] if the database did not answer.
     pub async fn made_before(&self, job: &NewJob) -> Result<Option<JobId>, LedgerError> {
         if let Some(key) = &job.idempotency
-            && let Accepted::Replay(id) = self.replayed(job, key).await?
+            && let Some(id) = self.replayed(&job.scope, key).await?.replay()
         {
             return Ok(Some(id));
         }
@@ -144,24 +144,30 @@ impl Ledger {
         Ok(())
     }
 
-    /// Returns an earlier succeeded job of the same request whose end is still owed to a caller. After
-    /// this it is not owed.
+    /// Returns the earlier succeeded job of the same request whose end is still owed to a caller; of several,
+    /// the one that erased most. After this none of them is owed.
     ///
     /// # Errors
     ///
     /// [`LedgerError::Unavailable`] if the database did not answer.
     pub async fn owed_before(&self, id: JobId) -> Result<Option<JobId>, LedgerError> {
-        let row = sqlx::query(self.inner.sql(
+        let told = sqlx::query(self.inner.sql(
             "-- ledger::owed before
             UPDATE jobs SET owed = 0 WHERE owed = 1 AND state = {job.succeeded} AND id IN (
                 SELECT earlier.id FROM jobs AS own JOIN jobs AS earlier
                   ON earlier.principal = own.principal AND earlier.request = own.request AND earlier.owed = 1
                 WHERE own.id = $1 AND earlier.id <> own.id)
-            RETURNING id",
+            RETURNING id, (SELECT CAST(COALESCE(SUM(n), 0) AS BIGINT) FROM counts
+                WHERE counts.job_id = jobs.id AND outcome = {outcome.erased}) AS erased",
         ))
         .bind(id.to_string())
-        .fetch_optional(&self.inner.write)
+        .fetch_all(&self.inner.write)
         .await?;
-        row.map(|row| rows::parsed(&row, "jobs", "id")).transpose()
+        // A caller may be told to ask again twice. Its second job then found nothing either.
+        let mut owed: Vec<(u64, JobId)> = Vec::with_capacity(told.len());
+        for row in &told {
+            owed.push((rows::number(row, "erased")?, rows::parsed(row, "jobs", "id")?));
+        }
+        Ok(owed.into_iter().max().map(|(_, id)| id))
     }
 }

@@ -100,3 +100,13 @@ pub enum Accepted {
     /// The first request with this key is still being received.
     InFlight,
 }
+
+impl Accepted {
+    /// Returns the job that the same request made before, if it made one.
+    pub fn replay(self) -> Option<JobId> {
+        match self {
+            Self::Replay(id) => Some(id),
+            Self::New(_) | Self::Conflict | Self::InFlight => None,
+        }
+    }
+}

@@ -6,7 +6,7 @@
 use sqlx::{AnyConnection, Row};
 
 use super::jobs_table::insert_jobs;
-use super::new_job::{Accepted, Idempotency, NewJob};
+use super::new_job::{Accepted, Idempotency, NewJob, Scope};
 use super::partitions::{insert_partitions, rows_of};
 use crate::job::{JobId, StoreKind};
 use crate::ledger::db::{Inner, Ledger, LedgerError, Moves, rows};
@@ -93,14 +93,18 @@ impl Ledger {
         }))
     }
 
-    /// Returns the answer to an upload whose key was used before.
-    pub async fn replayed(&self, job: &NewJob, key: &Idempotency) -> Result<Accepted, LedgerError> {
+    /// Returns the answer to a request whose key was used before.
+    ///
+    /// # Errors
+    ///
+    /// [`LedgerError::Unavailable`] if the database did not answer.
+    pub async fn replayed(&self, scope: &Scope, key: &Idempotency) -> Result<Accepted, LedgerError> {
         let row = sqlx::query(self.inner.sql(
             "-- ledger::upload replay
             SELECT fingerprint, job_id FROM idempotency WHERE principal = $1 AND route = $2 AND key_text = $3",
         ))
-        .bind(&job.scope.principal)
-        .bind(job.scope.route)
+        .bind(&scope.principal)
+        .bind(scope.route)
         .bind(&key.key)
         .fetch_optional(&self.inner.read)
         .await?;

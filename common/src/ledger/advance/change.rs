@@ -16,6 +16,8 @@ pub(in crate::ledger) struct JobChange {
     pub(in crate::ledger) skipped: i64,
     /// Whether the job has made progress. Then its `give_up_after` limit counts from now.
     pub(in crate::ledger) progress: bool,
+    /// The memories that it accounts for, in the store with the most of them.
+    pub(in crate::ledger) done: u64,
     pub(in crate::ledger) code: Option<ErrorCode>,
     pub(in crate::ledger) version_erased: Option<i64>,
     pub(in crate::ledger) snapshot: Option<SnapshotKind>,
@@ -34,6 +36,7 @@ impl JobChange {
             failures: 0,
             skipped: 0,
             progress: false,
+            done: 0,
             code: None,
             version_erased: None,
             snapshot: None,
@@ -52,6 +55,7 @@ impl JobChange {
         self.failures += other.failures;
         self.skipped += other.skipped;
         self.progress |= other.progress;
+        self.done += other.done;
         self.code = other.code.or(self.code);
         self.version_erased = self.version_erased.or(other.version_erased);
         self.snapshot = match (self.snapshot, other.snapshot) {

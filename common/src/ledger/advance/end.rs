@@ -11,14 +11,9 @@ use crate::error_code::ErrorCode;
 use crate::job::JobId;
 use crate::ledger::db::{Inner, LedgerError, Moves, rows};
 use crate::ledger::totals::Increment;
+use crate::ledger::types::JobEnd;
 use crate::ledger::types::warning::{self, WarningCode};
 use crate::state::{Event, State};
-
-/// A job that has ended.
-pub(in crate::ledger) struct Ended {
-    pub(in crate::ledger) state: State,
-    pub(in crate::ledger) duration_ms: i64,
-}
 
 /// Ends the blocked partitions of ending jobs. Their residue counts as failed, or as left if the job was
 /// cancelled. Planned partitions that were not erased count as left.
@@ -55,7 +50,7 @@ pub(super) async fn end(
     tx: &mut AnyConnection,
     event: Event,
     jobs: &[(&JobRow, Option<ErrorCode>)],
-) -> Result<HashMap<JobId, Ended>, LedgerError> {
+) -> Result<HashMap<JobId, JobEnd>, LedgerError> {
     let moves = Moves::of(event);
     let list: Vec<Value> = jobs
         .iter()
@@ -89,11 +84,12 @@ pub(super) async fn end(
     ended
         .iter()
         .map(|row| {
-            let ended = Ended {
+            let end = JobEnd {
+                id: rows::parsed(row, "jobs", "id")?,
                 state: rows::parsed(row, "jobs", "state")?,
                 duration_ms: row.try_get::<i64, _>("duration")?.max(0),
             };
-            Ok((rows::parsed(row, "jobs", "id")?, ended))
+            Ok((end.id, end))
         })
         .collect()
 }

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use sqlx::AnyConnection;
 
-use super::end::{Ended, close_blocked, end};
+use super::end::{close_blocked, end};
 use super::found;
 use super::look_back::look_back;
 use super::phase::{move_on, read_back, unblock};
@@ -14,13 +14,13 @@ use crate::job::JobId;
 use crate::ledger::db::rows::Key;
 use crate::ledger::db::{Inner, LedgerError};
 use crate::ledger::totals::{Increment, TotalsMetric};
-use crate::ledger::types::Fence;
+use crate::ledger::types::{Fence, JobEnd};
 use crate::state::Event;
 
 /// The result of [`advance`].
 #[derive(Default)]
 pub(in crate::ledger) struct Advanced {
-    pub(in crate::ledger) ended: HashMap<JobId, Ended>,
+    pub(in crate::ledger) ended: HashMap<JobId, JobEnd>,
     /// Jobs whose next phase has begun: its partitions are due.
     pub(in crate::ledger) due: HashSet<JobId>,
     /// Partitions to be read back now, under the lease that erased them.
@@ -31,8 +31,8 @@ pub(in crate::ledger) struct Advanced {
 }
 
 impl Advanced {
-    fn end(&mut self, jobs: HashMap<JobId, Ended>) {
-        let count = |ended: &Ended| Increment::new(TotalsMetric::Ended, "", None, ended.state.as_str(), 1);
+    fn end(&mut self, jobs: HashMap<JobId, JobEnd>) {
+        let count = |end: &JobEnd| Increment::new(TotalsMetric::Ended, "", None, end.state.as_str(), 1);
         self.totals.extend(jobs.values().map(count));
         self.ended.extend(jobs);
     }
@@ -49,8 +49,12 @@ pub(in crate::ledger) async fn advance(
     let mut ready: Vec<JobRow> = open.into_iter().filter(|job| job.unfinished == 0).collect();
     let mut advanced = Advanced::default();
     let over = over.into_iter().filter_map(|job| {
-        let (state, duration_ms) = (job.state, job.ended_after?.max(0));
-        Some((job.id, Ended { state, duration_ms }))
+        let end = JobEnd {
+            id: job.id,
+            state: job.state,
+            duration_ms: job.ended_after?.max(0),
+        };
+        Some((job.id, end))
     });
     advanced.end(over.collect());
     if ready.is_empty() {

@@ -10,6 +10,7 @@ use super::step::{Aborts, JobRow};
 use crate::job::{JobId, SelectorKind};
 use crate::ledger::db::{Inner, LedgerError, Moves, rows};
 use crate::ledger::types::SnapshotKind;
+use crate::ledger::views::recent;
 use crate::state::Event;
 
 /// Applies changes to jobs and returns the updated jobs. Jobs whose memories are [gone](JobChange::gone) end.
@@ -26,7 +27,7 @@ pub(in crate::ledger) async fn update_jobs(
         .map(|change| {
             json!({
                 "id": change.id, "gone": change.gone, "ended": change.ended, "selected": change.selected, "planned": change.planned,
-                "failures": change.failures, "skipped": change.skipped, "progress": i64::from(change.progress), "code": change.code, "version_erased": change.version_erased,
+                "failures": change.failures, "skipped": change.skipped, "progress": i64::from(change.progress), "done": change.done, "code": change.code, "version_erased": change.version_erased,
                 "snapshot": change.snapshot.map(SnapshotKind::as_str), "warnings": change.warnings,
             })
         })
@@ -38,6 +39,9 @@ pub(in crate::ledger) async fn update_jobs(
             AND unfinished = 1 AND failures = 0 AND skipped = 0 AND aborts = 0 AND dry_run = 0)",
         moves.from
     );
+    let progress = "CAST(e.value->>'progress' AS BIGINT) = 1";
+    let rate = recent::after("CAST(e.value->>'done' AS BIGINT)");
+    // A job that makes progress again has recovered from its last error. A partition that failed for good stays its error.
     let rows = sqlx::query(inner.sql(&format!(
         "-- ledger::advance changes
         UPDATE jobs SET version = version + 1,
@@ -48,8 +52,9 @@ pub(in crate::ledger) async fn update_jobs(
             next_ordinal = next_ordinal + CAST(e.value->>'planned' AS BIGINT),
             failures = failures + CAST(e.value->>'failures' AS BIGINT),
             skipped = skipped + CAST(e.value->>'skipped' AS BIGINT),
-            progressed_at = CASE WHEN CAST(e.value->>'progress' AS BIGINT) = 1 THEN {{now}} ELSE progressed_at END,
-            error_code = CASE WHEN {gone} THEN NULL ELSE COALESCE(e.value->>'code', error_code) END,
+            progressed_at = CASE WHEN {progress} THEN {{now}} ELSE progressed_at END,
+            rate = CASE WHEN {progress} THEN {rate} ELSE rate END,
+            error_code = CASE WHEN {gone} OR {progress} AND failures = 0 THEN e.value->>'code' ELSE COALESCE(e.value->>'code', error_code) END,
             snapshot = CASE WHEN snapshot = {{snapshot.batch}} THEN snapshot ELSE COALESCE(e.value->>'snapshot', snapshot) END,
             warnings = COALESCE(warnings || ',' || (e.value->>'warnings'), e.value->>'warnings', warnings),
             version_erased = CASE WHEN kind = {{selector.ids}} AND (next_ordinal = 1 OR selected = 1)

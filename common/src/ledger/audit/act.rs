@@ -27,6 +27,9 @@ pub enum Act {
     /// The pause of everything, or of a target, was lifted.
     #[strum(serialize = "resume")]
     Resume,
+    /// A job was submitted. The trail has only refused submissions: the row of an accepted job records its caller.
+    #[strum(serialize = "job.create")]
+    JobCreate,
     /// A job was cancelled.
     #[strum(serialize = "job.cancel")]
     JobCancel,
@@ -63,6 +66,9 @@ pub enum Act {
     /// A published mapping was retired.
     #[strum(serialize = "mapping.retire")]
     MappingRetire,
+    /// Somebody signed in to the console. The trail has only refused sign-ins: the acts of a session have events.
+    #[strum(serialize = "console.sign_in")]
+    SignIn,
     /// The audit trail was read.
     #[strum(serialize = "audit.read")]
     AuditRead,

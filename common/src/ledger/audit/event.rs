@@ -6,16 +6,27 @@ use std::net::IpAddr;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use strum::{EnumIter, EnumString, IntoStaticStr};
 use uuid::Uuid;
 
 /// The effect of an act.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, EnumIter, EnumString, IntoStaticStr)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum Effect {
     /// It was done.
     Done,
     /// It changed nothing: the state was so already.
     Unchanged,
+    /// It was refused: the credentials do not allow it, or are no longer valid.
+    Refused,
+}
+
+impl Effect {
+    /// Returns the word used in the ledger, in answers and in logs.
+    pub fn as_str(self) -> &'static str {
+        self.into()
+    }
 }
 
 /// An event of the audit trail. It holds no memory's id and no person.
@@ -48,6 +59,13 @@ pub struct AuditEvent {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_effect_has_one_word_everywhere() {
+        for effect in [Effect::Done, Effect::Unchanged, Effect::Refused] {
+            assert_eq!(serde_json::to_value(effect).unwrap(), effect.as_str());
+        }
+    }
 
     #[test]
     fn the_bytes_of_an_event_are_in_the_order_of_its_names() {

@@ -1,6 +1,6 @@
 //! Reading the audit trail.
 
-use super::AuditEvent;
+use super::{AuditEvent, Effect};
 use crate::ledger::db::{Ledger, LedgerError, rows};
 
 /// The events to list.
@@ -10,6 +10,8 @@ pub struct AuditFilter {
     pub act: String,
     /// Only events of this actor; empty: of all actors.
     pub actor: String,
+    /// Only events with this effect; absent: with any.
+    pub effect: Option<Effect>,
     /// Only events from this time on, in milliseconds since 1970.
     pub since: Option<i64>,
     /// Only events before this time, in milliseconds since 1970.
@@ -29,16 +31,19 @@ impl Ledger {
             format!("AND {operand} = {place}")
         };
         let (act, actor) = (of("act", "$3", &filter.act), of("actor", "$4", &filter.actor));
+        let with = filter.effect.map_or("", Effect::as_str);
+        let effect = of("effect", "$5", with);
         let until = filter.until.map_or_else(|| "g".to_owned(), first_of);
         let before = Some(&filter.after).filter(|after| !after.is_empty() && **after < until);
         let rows = sqlx::query(self.inner.sql(&format!(
             "-- ledger::audit
-            SELECT event FROM audit_events WHERE id >= $1 AND id < $2 {act} {actor} ORDER BY id DESC LIMIT $5"
+            SELECT event FROM audit_events WHERE id >= $1 AND id < $2 {act} {actor} {effect} ORDER BY id DESC LIMIT $6"
         )))
         .bind(filter.since.map(first_of).unwrap_or_default())
         .bind(before.unwrap_or(&until))
         .bind(&filter.act)
         .bind(&filter.actor)
+        .bind(with)
         .bind(i64::from(filter.limit))
         .fetch_all(&self.inner.read)
         .await?;

@@ -1,6 +1,7 @@
 //! Writing an event.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
 
 use jiff::Timestamp;
 use serde_json::Value;
@@ -35,6 +36,12 @@ impl<'a> Deed<'a> {
         self
     }
 
+    /// Marks the act as refused.
+    fn refused(mut self) -> Self {
+        self.effect = Effect::Refused;
+        self
+    }
+
     /// Adds a detail. It must hold no memory's id, and no person.
     pub(in crate::ledger) fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
         self.details.insert(name.to_owned(), value.into());
@@ -65,23 +72,31 @@ pub(in crate::ledger) async fn commit(
         object_type: object_type.to_owned(),
         request_id: by.request.clone(),
     };
-    sqlx::query(inner.sql(
+    let written = sqlx::query(inner.sql(
         "-- ledger::audit note
-        INSERT INTO audit_events (id, at, act, actor, event) VALUES ($1, $2, $3, $4, $5)",
+        INSERT INTO audit_events (id, at, act, actor, effect, event) VALUES ($1, $2, $3, $4, $5, $6)",
     ))
     .bind(id.to_string())
     .bind(to_millis(at))
     .bind(&event.act)
     .bind(&event.actor)
+    .bind(event.effect.as_str())
     .bind(serde_json::to_string(&event).expect("an event is JSON"))
     .execute(&mut *tx)
-    .await?;
+    .await;
+    if let Err(error) = written.map_err(LedgerError::from) {
+        if !error.is_transient() {
+            inner.unwritten_events.fetch_add(1, Ordering::Relaxed);
+        }
+        return Err(error);
+    }
     tx.commit().await?;
     tracing::info!(
         audit.act = event.act,
         audit.actor = event.actor,
         audit.object_type = event.object_type,
         audit.object_id = event.object_id,
+        audit.effect = event.effect.as_str(),
         "an act was noted in the audit trail"
     );
     Ok(())
@@ -96,9 +111,29 @@ fn moment(id: Uuid) -> Timestamp {
 }
 
 impl Ledger {
+    /// Returns how many events the database has refused to this process. An outage refuses none.
+    pub fn unwritten_events(&self) -> u64 {
+        self.inner.unwritten_events.load(Ordering::Relaxed)
+    }
+
     /// Notes that a caller reads ids or persons, before it gets its answer.
     pub async fn note_reading(&self, by: &Actor, act: Act, object: Object<'_>) -> Result<(), LedgerError> {
         let tx = self.inner.begin().await?;
         commit(&self.inner, tx, by, Deed::new(act, object)).await
+    }
+
+    /// Notes that an act of a caller was refused, `times` in all. `problem` is the code of the answers.
+    pub async fn note_refusal(
+        &self,
+        by: &Actor,
+        act: Act,
+        object: Object<'_>,
+        problem: &str,
+        times: u64,
+    ) -> Result<(), LedgerError> {
+        let tx = self.inner.begin().await?;
+        let deed = Deed::new(act, object).refused();
+        let deed = deed.with("problem", problem).with("times", times);
+        commit(&self.inner, tx, by, deed).await
     }
 }

@@ -37,7 +37,7 @@ pub(super) async fn start_jobs(
         "-- ledger::claim start
         UPDATE jobs SET version = version + 1, started_at = COALESCE(started_at, {{now}}),
             state = CASE WHEN CAST(e.value->>'plans' AS BIGINT) = 1 OR attempt > 1 AND EXISTS (
-                    SELECT 1 FROM partitions p WHERE p.job_id = jobs.id AND p.kind = {{kind.plan}} AND p.state IN ({{partition.due}}, {{partition.running}}))
+                    SELECT 1 FROM partitions p WHERE p.job_id = jobs.id AND p.kind = {{kind.plan}} AND p.state || '' IN ({{partition.due}}, {{partition.running}}))
                 THEN {} ELSE {} END
         FROM {{each}} WHERE jobs.id = e.value->>'id' AND jobs.id {{in_ids}} AND state IN ({})
         RETURNING {FACTS}",

@@ -44,6 +44,7 @@ pub(super) fn lease(
         snapshot: row.try_get("snapshot")?,
         remaining: rows::number(row, "remaining")?,
         rescues,
+        taken_over: row.try_get::<i64, _>("taken_over")? != 0,
         failures: rows::small_number(row, "failures")?,
         alone: row.try_get::<i64, _>("weight")? > 0 || rescues > 0,
         stores: rows::stores(row)?,

@@ -14,7 +14,7 @@ use super::lease::lease;
 use super::take::{Wanted, take};
 use crate::error_code::ErrorCode;
 use crate::ledger::db::{Inner, Ledger, LedgerError, rows};
-use crate::ledger::types::{AloneFirst, Claim, Lapsed, Lease, SmallFirst};
+use crate::ledger::types::{AloneFirst, Claim, Claimed, JobEnd, Lapsed, SmallFirst};
 use crate::route::Route;
 
 impl Ledger {
@@ -24,9 +24,9 @@ impl Ledger {
     ///
     /// [`LedgerError::Unavailable`] if the database did not answer. If it claimed partitions before that,
     /// they become claimable again when their leases expire.
-    pub async fn claim(&self, claim: &Claim<'_>) -> Result<Vec<Lease>, LedgerError> {
+    pub async fn claim(&self, claim: &Claim<'_>) -> Result<Claimed, LedgerError> {
         if claim.routes.is_empty() {
-            return Ok(Vec::new());
+            return Ok(Claimed::default());
         }
         let inner = &self.inner;
         // Counted from before the statement, so that the lease ends here no later than in the ledger.
@@ -47,28 +47,28 @@ impl Ledger {
         }
         if rows.is_empty() {
             tx.rollback().await?;
-            return Ok(Vec::new());
+            return Ok(Claimed::default());
         }
         let jobs = start_jobs(inner, &mut tx, &rows).await?;
         tx.commit().await?;
-        let mut leases = Vec::with_capacity(rows.len());
+        let mut claimed = Claimed::default();
         for row in &rows {
             match lease(row, &jobs, until, claim.siblings) {
-                Ok(lease) => leases.push(lease),
-                Err(error @ LedgerError::Corrupt { .. }) => self.unreadable(row, &error).await?,
+                Ok(lease) => claimed.leases.push(lease),
+                Err(error @ LedgerError::Corrupt { .. }) => claimed.ended.extend(self.unreadable(row, &error).await?),
                 Err(error) => return Err(error),
             }
         }
-        Ok(leases)
+        Ok(claimed)
     }
 
-    /// Handles a claimed partition that this version cannot read.
+    /// Handles a claimed partition that this version cannot read. Returns the job if it ended by this.
     // The other leases of the claim go on. A newer version may be able to read the partition. So its lease
     // expires `rescues` times, as if its worker had died, before the partition fails.
-    async fn unreadable(&self, row: &AnyRow, error: &LedgerError) -> Result<(), LedgerError> {
+    async fn unreadable(&self, row: &AnyRow, error: &LedgerError) -> Result<Vec<JobEnd>, LedgerError> {
         if rows::small_number(row, "rescues")? < self.inner.options.rescues {
             tracing::error!(error = %error, "a partition cannot be read: its lease must expire before the next claim");
-            return Ok(());
+            return Ok(Vec::new());
         }
         tracing::error!(error = %error, "a partition cannot be read, and fails");
         let (job, ordinal) = rows::key(row)?;
@@ -76,8 +76,7 @@ impl Ledger {
         let which = format!(
             "state = {{partition.running}} AND job_id = '{job}' AND ordinal = {ordinal} AND lease_token = {token}"
         );
-        self.fail(&which, Some(ErrorCode::Corrupt)).await?;
-        Ok(())
+        self.fail(&which, Some(ErrorCode::Corrupt)).await
     }
 }
 

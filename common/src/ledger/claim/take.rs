@@ -14,7 +14,7 @@ use crate::route::Route;
 // attempt skips the check: it has no such batch, and may have many partitions.
 const PLANNABLE: &str = "CASE WHEN kind = {kind.plan} AND (SELECT attempt FROM jobs WHERE jobs.id = partitions.job_id) > 1
                 THEN (SELECT b.ordinal FROM partitions b
-                    WHERE b.job_id = partitions.job_id AND b.kind = {kind.erase} AND b.state IN ({partition.due}, {partition.running}) LIMIT 1) IS NULL
+                    WHERE b.job_id = partitions.job_id AND b.kind = {kind.erase} AND b.state || '' IN ({partition.due}, {partition.running}) LIMIT 1) IS NULL
                 ELSE TRUE END";
 
 /// A kind of partitions to take.
@@ -43,7 +43,7 @@ pub(super) async fn take(
         let limit = 7 + n;
         format!(
             "due{n} AS MATERIALIZED (
-            SELECT job_id, ordinal FROM partitions
+            SELECT job_id, ordinal, state FROM partitions
             WHERE state IN ({{partition.due}}, {{partition.running}}) AND route = $1 AND {which} AND due_at <= (SELECT {{now}})
               AND NOT EXISTS (SELECT 1 FROM pauses WHERE scope = '*' OR scope = $2)
               AND {PLANNABLE} AND {REVISION} = $6
@@ -52,18 +52,22 @@ pub(super) async fn take(
         )
     };
     let each: Vec<String> = all.iter().enumerate().map(due).collect();
-    let found = (0..all.len()).map(|n| format!("SELECT job_id, ordinal FROM due{n}"));
+    let of = |which: &str| {
+        let each = (0..all.len()).map(|n| format!("SELECT job_id, ordinal FROM due{n} {which}"));
+        each.collect::<Vec<_>>().join(" UNION ALL ")
+    };
+    // `RETURNING` sees the new state. The statement reads the old one before it changes anything.
+    let (found, expired) = (of(""), of("WHERE state = {partition.running}"));
     let text = inner.sql(&format!(
         "-- ledger::claim
         WITH {}
         UPDATE partitions SET
             rescues = rescues + CASE WHEN state = {{partition.running}} THEN $3 ELSE 0 END,
             state = {{partition.running}}, lease_token = lease_token + 1, due_at = {{now}} + $4, worker = $5
-        WHERE (job_id, ordinal) IN ({})
+        WHERE (job_id, ordinal) IN ({found})
         RETURNING job_id, ordinal, kind, route, stores, weight, alias, work, progress, snapshot, intent, remaining, lease_token,
-            rescues, failures",
+            rescues, failures, CAST(CASE WHEN $3 = 1 AND (job_id, ordinal) IN ({expired}) THEN 1 ELSE 0 END AS BIGINT) AS taken_over",
         each.join(", "),
-        found.collect::<Vec<_>>().join(" UNION ALL ")
     ));
     let mut claiming = sqlx::query(text)
         .bind(route.to_string())

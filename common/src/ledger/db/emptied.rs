@@ -4,7 +4,8 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// The time after which the log is emptied anyway: deleted keys, schedules and uploads are not noted here.
-const MOST: Duration = Duration::from_mins(1);
+// Shorter than the longest time between two steps of housekeeping. So the log keeps such data for a minute at most.
+const MOST: Duration = Duration::from_secs(30);
 
 /// The time at which the log was last emptied; `None` if it must be emptied now.
 #[derive(Debug, Default)]

@@ -1,7 +1,7 @@
 //! The handle of the ledger: opening, migrations, transactions.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 
 use secrecy::ExposeSecret;
 use sqlx::{Any, AnyConnection, AnyPool, AssertSqlSafe, Connection as _, SqlSafeStr, Transaction};
@@ -40,6 +40,8 @@ pub(in crate::ledger) struct Inner {
     pub(in crate::ledger) emptied: Emptied,
     /// Whether events of the audit trail were past their retention at the last look of a user who may not delete them.
     pub(in crate::ledger) overdue_events: AtomicBool,
+    /// The events of the audit trail that the database has refused to this process.
+    pub(in crate::ledger) unwritten_events: AtomicU64,
 }
 
 impl Ledger {
@@ -56,6 +58,7 @@ impl Ledger {
                 pairs: Semaphore::new(pools.readers - 1),
                 emptied: Emptied::default(),
                 overdue_events: AtomicBool::new(false),
+                unwritten_events: AtomicU64::new(0),
                 write: pools.write,
                 read: pools.read,
                 migrated: SetOnce::new(),

@@ -1,5 +1,6 @@
 //! Reading rows: a bad value is an error that names table, column and row, never a panic.
 
+use std::collections::BTreeMap;
 use std::str::FromStr;
 
 use sqlx::Row;
@@ -9,7 +10,7 @@ use strum::IntoEnumIterator as _;
 use super::error::LedgerError;
 use crate::error_code::StoredCode;
 use crate::job::{JobId, StoreKind};
-use crate::ledger::types::{Fence, Work};
+use crate::ledger::types::{Fence, Marks, Work};
 use crate::route::Route;
 
 /// Reads a column and parses it.
@@ -62,6 +63,16 @@ pub(in crate::ledger) fn code(row: &AnyRow, column: &str) -> Result<Option<Store
     Ok(row.try_get::<Option<String>, _>(column)?.map(StoredCode::from))
 }
 
+/// Reads the columns of marks.
+pub(in crate::ledger) fn marks(row: &AnyRow, table: &'static str) -> Result<Marks, LedgerError> {
+    let labels = match row.try_get::<Option<String>, _>("labels")? {
+        Some(_) => json(row, table, "labels")?,
+        None => BTreeMap::new(),
+    };
+    let reference = row.try_get("reference")?;
+    Ok(Marks { reference, labels })
+}
+
 /// Reads a number. A negative number becomes 0.
 pub(in crate::ledger) fn number(row: &AnyRow, column: &str) -> Result<u64, LedgerError> {
     Ok(u64::try_from(row.try_get::<i64, _>(column)?).unwrap_or(0))
@@ -112,8 +123,8 @@ pub(in crate::ledger) fn fence(fence: Fence) -> serde_json::Value {
 }
 
 /// The condition for the partition of such an element, if its lease is still held.
-// `|| ''` keeps PostgreSQL from using an index for the state. To find a few partitions, it would read all that run, and
-// all that ran since the last vacuum.
+// `|| ''` keeps PostgreSQL from using an index for the state. To find a few partitions, it would read all that wait or
+// run, and all that did since the last vacuum.
 pub(in crate::ledger) const HELD: &str = "{by_key} AND partitions.lease_token = CAST(e.value->>'token' AS BIGINT) AND partitions.state || '' = {partition.running}";
 
 /// The key of a partition.

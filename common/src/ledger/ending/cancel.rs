@@ -11,13 +11,16 @@ use crate::ledger::advance::close::{self, Close};
 use crate::ledger::audit::{self, Act, Actor, Deed, Object};
 use crate::ledger::db::{Inner, Ledger, LedgerError, Moves, rows};
 use crate::ledger::partition_state::PartitionState;
+use crate::ledger::types::JobEnd;
 use crate::state::{Event, State};
 
 /// The result of a request to cancel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CancelOutcome {
-    /// It is being cancelled, or was cancelled at once.
+    /// It is being cancelled.
     Accepted,
+    /// It was cancelled at once.
+    Cancelled(JobEnd),
     /// It had ended before.
     Ended(State),
     /// There is no such job.
@@ -47,12 +50,13 @@ impl Ledger {
                 state => Ok(CancelOutcome::Ended(state)),
             };
         };
-        let advanced = advance::advance(inner, &mut tx, stopping.jobs, &[]).await?;
+        let mut advanced = advance::advance(inner, &mut tx, stopping.jobs, &[]).await?;
         inner
             .add_totals(&mut tx, stopping.totals.into_iter().chain(advanced.totals))
             .await?;
         audit::commit(inner, tx, by, Deed::new(Act::JobCancel, Object::Job(id))).await?;
-        Ok(CancelOutcome::Accepted)
+        let end = advanced.ended.remove(&id);
+        Ok(end.map_or(CancelOutcome::Accepted, CancelOutcome::Cancelled))
     }
 }
 

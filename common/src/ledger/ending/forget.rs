@@ -13,6 +13,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use sqlx::{AnyConnection, Row};
 
+use super::due::is_due;
 use crate::ledger::db::{Inner, Ledger, LedgerError};
 use crate::ledger::views::counts_in;
 
@@ -59,33 +60,57 @@ pub struct Kept {
     pub audit: Duration,
 }
 
+/// The result of a step in forgetting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Forgot {
+    /// Whether there may be more to forget.
+    pub more: bool,
+    /// The time for which no other retention can pass: zero if the step deleted something, or left deleted data in
+    /// SQLite's log.
+    pub quiet: Duration,
+}
+
 pub(super) fn ms(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX / 4)
 }
 
 impl Ledger {
-    /// Takes a step in forgetting data whose retention has passed. Returns whether there may be
-    /// more to forget.
+    /// Takes a step in forgetting data whose retention has passed. If no retention has passed, the step is one
+    /// statement.
     ///
     /// # Errors
     ///
     /// [`LedgerError::Unavailable`] if the database did not answer.
-    pub async fn forget(&self, kept: Kept) -> Result<bool, LedgerError> {
-        let steps = [
-            self.forget_jobs(kept.items).await?,
-            self.clear_jobs().await?,
-            self.drop_jobs(kept.jobs).await?,
-            self.drop_keys(kept.keys).await?,
-            self.forget_events(kept.audit).await?,
-        ];
+    pub async fn forget(&self, kept: Kept) -> Result<Forgot, LedgerError> {
+        let waits = self.retentions(kept).await?;
+        let [mut forgotten, mut cleared, mut dropped, mut keys, mut events] = [Step::Nothing; 5];
+        // A job that loses its personal data is cleared next, and a cleared one is deleted next.
+        if is_due(waits.items) {
+            forgotten = self.forget_jobs(kept.items).await?;
+        }
+        if waits.rest.is_some() || forgotten != Step::Nothing {
+            cleared = self.clear_jobs().await?;
+        }
+        if is_due(waits.jobs) || cleared != Step::Nothing {
+            dropped = self.drop_jobs(kept.jobs).await?;
+        }
+        if is_due(waits.keys) {
+            keys = self.drop_keys(kept.keys).await?;
+        }
+        if is_due(waits.events) {
+            events = self.forget_events(kept.audit).await?;
+        }
+        let steps = [forgotten, cleared, dropped, keys, events];
+        let mut quiet = waits.quiet(kept);
         if steps.iter().any(|step| *step != Step::Nothing) {
+            quiet = Duration::ZERO;
             self.inner.emptied.is_over();
         }
         let more = steps.contains(&Step::More);
-        if !more {
-            self.scrub().await?;
+        if !more && self.scrub().await? {
+            quiet = Duration::ZERO;
         }
-        Ok(more)
+        Ok(Forgot { more, quiet })
     }
 
     /// Deletes the personal data in the rows of jobs. Their counts become a summary.

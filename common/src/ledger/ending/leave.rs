@@ -5,16 +5,18 @@
 
 use sqlx::AnyConnection;
 
-use crate::job::{JobId, SelectorKind};
+use crate::job::SelectorKind;
 use crate::ledger::advance;
 use crate::ledger::advance::close::{self, Close, Closed, LEFT};
 use crate::ledger::advance::{JobChange, JobRow};
 use crate::ledger::db::{Inner, LedgerError, rows};
 use crate::ledger::totals::Increment;
+use crate::ledger::types::JobEnd;
 use crate::state::State;
 
 /// Partitions without an intent that no worker holds. The next claim finishes a partition with an intent.
-pub(super) const NOT_BEGUN: &str = "state = {partition.due} AND intent IS NULL";
+// `|| ''` as in `HELD`: such partitions are found by their jobs.
+pub(super) const NOT_BEGUN: &str = "state || '' = {partition.due} AND intent IS NULL";
 
 /// Ends, as left, the partitions that have not begun, of the cancelled jobs in a list of fences.
 ///
@@ -24,11 +26,11 @@ pub(in crate::ledger) async fn leave_given_back(
     inner: &Inner,
     tx: &mut AnyConnection,
     fences: &str,
-) -> Result<Vec<JobId>, LedgerError> {
+) -> Result<Vec<JobEnd>, LedgerError> {
     // No condition on the state: PostgreSQL would skip a job that is just being cancelled, instead of waiting for it.
     let rows = sqlx::query(inner.sql(
         "-- ledger::leave jobs
-        SELECT id, kind, state FROM jobs WHERE id IN (SELECT e.value->>'job' FROM {each}) ORDER BY id {locked}",
+        SELECT id, kind, state FROM jobs WHERE id {in_jobs} ORDER BY id {locked}",
     ))
     .bind(fences)
     .fetch_all(&mut *tx)
@@ -51,7 +53,7 @@ pub(in crate::ledger) async fn leave_given_back(
     inner
         .add_totals(tx, left.totals.into_iter().chain(advanced.totals))
         .await?;
-    Ok(advanced.ended.into_keys().collect())
+    Ok(advanced.ended.into_values().collect())
 }
 
 /// The result of ending partitions of cancelled jobs: the updated jobs, and the additions to the totals.

@@ -5,22 +5,23 @@ use sqlx::{AnyConnection, Executor as _, Row as _};
 use crate::ledger::db::{BUSY_TIMEOUT, Dialect, Ledger, LedgerError};
 
 impl Ledger {
-    /// Empties the log if data was forgotten since it was last emptied, or if that is a minute ago. If a reader blocks
-    /// it, the next step tries again.
-    pub(super) async fn scrub(&self) -> Result<(), LedgerError> {
+    /// Empties the log if data was forgotten since it was last emptied, or if that is half a minute ago. Returns whether a
+    /// reader or a writer blocks it: then the next step must try again.
+    pub(super) async fn scrub(&self) -> Result<bool, LedgerError> {
         let inner = &self.inner;
         if inner.dialect != Dialect::Sqlite || !inner.emptied.is_long_ago() {
-            return Ok(());
+            return Ok(false);
         }
         let mut connection = inner.write.acquire().await?;
         // Waiting for readers blocks writers, so it waits 100 ms at most.
         connection.execute("PRAGMA busy_timeout = 100").await?;
         let emptied = empty(&mut connection).await;
         connection.execute(BUSY_TIMEOUT).await?;
-        if emptied? {
+        let emptied = emptied?;
+        if emptied {
             inner.emptied.is_now();
         }
-        Ok(())
+        Ok(!emptied)
     }
 }
 

@@ -12,6 +12,7 @@ use crate::ledger::advance::JobChange;
 use crate::ledger::advance::close::{self, Close};
 use crate::ledger::db::{Ledger, LedgerError, rows};
 use crate::ledger::partition_state::PartitionState;
+use crate::ledger::types::JobEnd;
 
 /// The most jobs that one step reads.
 // It keeps each transaction short. The next step finds the others.
@@ -22,12 +23,12 @@ const STEP: i64 = 50;
 const UPLOAD_SILENCE_MS: i64 = 15 * 60 * 1000;
 
 impl Ledger {
-    /// Fails the partitions that meet `which`, and moves their jobs on. Returns the changed jobs.
+    /// Fails the partitions that meet `which`, and moves their jobs on. Returns the jobs that ended by this.
     pub(in crate::ledger) async fn fail(
         &self,
         which: &str,
         code: Option<ErrorCode>,
-    ) -> Result<Vec<JobId>, LedgerError> {
+    ) -> Result<Vec<JobEnd>, LedgerError> {
         let inner = &self.inner;
         let mut tx = inner.begin().await?;
         let found = sqlx::query(inner.sql(&format!(
@@ -38,7 +39,7 @@ impl Ledger {
         .bind(STEP)
         .fetch_all(&mut *tx)
         .await?;
-        let mut changed = Vec::new();
+        let mut ended = Vec::new();
         let mut totals = Vec::new();
         for row in &found {
             let id: JobId = rows::parsed(row, "jobs", "id")?;
@@ -56,11 +57,11 @@ impl Ledger {
             let jobs = advance::update_jobs(inner, &mut tx, &[change]).await?;
             let advanced = advance::advance(inner, &mut tx, jobs, &[]).await?;
             totals.extend(closed.increments.into_iter().chain(advanced.totals));
-            changed.push(id);
+            ended.extend(advanced.ended.into_values());
         }
         inner.add_totals(&mut tx, totals).await?;
         tx.commit().await?;
-        Ok(changed)
+        Ok(ended)
     }
 
     /// Drops uploads whose sender has been silent for too long.

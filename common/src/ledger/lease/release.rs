@@ -5,11 +5,10 @@ use std::collections::HashSet;
 use serde_json::{Value, json};
 
 use crate::error_code::ErrorCode;
-use crate::job::JobId;
 use crate::ledger::db::rows::{self, Key};
 use crate::ledger::db::{Ledger, LedgerError};
 use crate::ledger::ending::leave_given_back;
-use crate::ledger::types::Fence;
+use crate::ledger::types::{Fence, JobEnd};
 
 /// The release of a partition.
 #[derive(Debug, Clone, Copy)]
@@ -31,7 +30,7 @@ impl Ledger {
     ///
     /// A partition whose lease was lost is skipped without an error: another worker may hold it. Its job stays as it is,
     /// too. In a job that is being cancelled, partitions that have not begun end. Returns the jobs that ended by this.
-    pub async fn release(&self, releases: &[Release]) -> Result<Vec<JobId>, LedgerError> {
+    pub async fn release(&self, releases: &[Release]) -> Result<Vec<JobEnd>, LedgerError> {
         let rows: Vec<Value> = releases
             .iter()
             .map(|release| {
@@ -68,10 +67,14 @@ impl Ledger {
             .collect();
         let list = json!(done).to_string();
         let ended = leave_given_back(&self.inner, &mut tx, &list).await?;
+        // A partition that failed for good stays the job's error: the job will end with it.
+        // `+ 0` keeps PostgreSQL from using an index of unfinished jobs, as in `HELD`.
         sqlx::query(self.inner.sql(
             "-- ledger::release jobs
-            UPDATE jobs SET version = version + 1, error_code = e.value->>'error'
-            FROM {each} WHERE jobs.id = e.value->>'job' AND e.value->>'error' IS NOT NULL AND jobs.ended_at IS NULL",
+            UPDATE jobs SET version = version + 1,
+                error_code = CASE WHEN failures = 0 THEN e.value->>'error' ELSE error_code END
+            FROM {each} WHERE jobs.id = e.value->>'job' AND jobs.id {in_jobs} AND e.value->>'error' IS NOT NULL
+              AND jobs.ended_at + 0 IS NULL",
         ))
         .bind(&list)
         .execute(&mut *tx)

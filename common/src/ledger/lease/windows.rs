@@ -9,7 +9,7 @@ use sqlx::any::AnyRow;
 
 use crate::ledger::db::{Ledger, LedgerError, rows};
 use crate::ledger::ending::leave_given_back;
-use crate::ledger::types::Lease;
+use crate::ledger::types::{JobEnd, Lease};
 use crate::schedule::Windows;
 
 /// The column of a job's windows. A job that is being cancelled waits for none: its partitions end.
@@ -30,10 +30,11 @@ impl Ledger {
         Ok(wait_ms(&row)? > 0)
     }
 
-    /// Releases a partition until its job's next window opens. No attempt is counted.
+    /// Releases a partition until its job's next window opens. No attempt is counted. Returns its job if that ended by
+    /// this, since it was being cancelled.
     ///
     /// A partition whose lease was lost is skipped without an error: another worker may hold it.
-    pub async fn release_until_window(&self, lease: &Lease) -> Result<(), LedgerError> {
+    pub async fn release_until_window(&self, lease: &Lease) -> Result<Vec<JobEnd>, LedgerError> {
         let inner = &self.inner;
         let fence = lease.fence();
         let mut tx = inner.begin().await?;
@@ -48,7 +49,7 @@ impl Ledger {
         .fetch_optional(&mut *tx)
         .await?;
         if given_back.is_none() {
-            return Ok(());
+            return Ok(Vec::new());
         }
         // The update locks the job. So a change of the windows comes either before it, or after it and finds
         // the waiting partition.
@@ -70,9 +71,9 @@ impl Ledger {
         .bind(wait_ms(&row)?)
         .execute(&mut *tx)
         .await?;
-        leave_given_back(inner, &mut tx, &json!([rows::fence(fence)]).to_string()).await?;
+        let ended = leave_given_back(inner, &mut tx, &json!([rows::fence(fence)]).to_string()).await?;
         tx.commit().await?;
-        Ok(())
+        Ok(ended)
     }
 }
 

@@ -83,6 +83,10 @@ pub enum Rotated {
     HasOne,
 }
 
+/// The time for which the secrets of a revoked key are recognised, in milliseconds: the default retention of the audit
+/// trail.
+const RECOGNISED_MS: i64 = 365 * 24 * 60 * 60 * 1_000;
+
 /// Whether the secret before the last rotation still works.
 const HAS_TWO: &str = "COALESCE(previous_until, 0) > {now}";
 
@@ -98,6 +102,18 @@ impl Ledger {
             .fetch_optional(&self.inner.read)
             .await?;
         row.as_ref().map(|row| found_by(row, sha256)).transpose()
+    }
+
+    /// Returns the name of the revoked key that had a secret with this hash.
+    pub async fn revoked_key(&self, sha256: &str) -> Result<Option<String>, LedgerError> {
+        let row = sqlx::query(
+            self.inner
+                .sql("-- ledger::revoked_key\nSELECT name FROM revoked_keys WHERE sha256 = $1"),
+        )
+        .bind(sha256)
+        .fetch_optional(&self.inner.read)
+        .await?;
+        Ok(row.map(|row| row.try_get("name")).transpose()?)
     }
 
     /// Returns the key of this name, expired or not.
@@ -180,19 +196,38 @@ impl Ledger {
         })
     }
 
-    /// Deletes a key with its secrets; returns whether there was one of this name.
+    /// Deletes a key; returns whether there was one of this name. The hashes of its secrets stay recognised.
     pub async fn remove_key(&self, name: &str, by: &Actor) -> Result<bool, LedgerError> {
         let mut tx = self.inner.begin().await?;
         let removed = sqlx::query(
             self.inner
-                .sql("-- ledger::remove_key\nDELETE FROM api_keys WHERE name = $1"),
+                .sql("-- ledger::remove_key\nDELETE FROM api_keys WHERE name = $1 RETURNING sha256, previous_sha256"),
         )
         .bind(name)
+        .fetch_optional(&mut *tx)
+        .await?;
+        let Some(removed) = removed else {
+            return Ok(false);
+        };
+        let secrets: [Option<String>; 2] = [removed.try_get("sha256")?, removed.try_get("previous_sha256")?];
+        for sha256 in secrets.into_iter().flatten() {
+            sqlx::query(self.inner.sql(
+                "-- ledger::remove_key revoked
+                INSERT INTO revoked_keys (sha256, name, revoked_at) VALUES ($1, $2, {now})
+                ON CONFLICT (sha256) DO UPDATE SET name = excluded.name, revoked_at = excluded.revoked_at",
+            ))
+            .bind(sha256)
+            .bind(name)
+            .execute(&mut *tx)
+            .await?;
+        }
+        sqlx::query(
+            self.inner
+                .sql("-- ledger::remove_key old\nDELETE FROM revoked_keys WHERE revoked_at <= (SELECT {now}) - $1"),
+        )
+        .bind(RECOGNISED_MS)
         .execute(&mut *tx)
         .await?;
-        if removed.rows_affected() == 0 {
-            return Ok(false);
-        }
         let deed = Deed::new(Act::KeyRevoke, Object::Key(name));
         audit::commit(&self.inner, tx, by, deed).await?;
         Ok(true)

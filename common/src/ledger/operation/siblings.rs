@@ -42,7 +42,7 @@ pub(in crate::ledger) const REVISION: &str = "(SELECT n FROM revisions WHERE nam
 
 /// The time after a worker's last report for which its mappings are in use.
 // Workers report every 5 s, so two reports may be lost.
-const IN_USE: Duration = Duration::from_secs(15);
+pub(in crate::ledger) const IN_USE: Duration = Duration::from_secs(15);
 
 impl Ledger {
     /// Publishes a worker's siblings, and returns all of them; `None` if nothing has changed since `known`.

@@ -7,6 +7,8 @@ use serde_json::{Value, json};
 use sqlx::Row;
 use sqlx::any::AnyRow;
 
+use super::siblings::REVISION;
+use super::troubles;
 use crate::ledger::db::{Ledger, LedgerError, rows};
 use crate::route::Route;
 
@@ -53,33 +55,29 @@ pub struct WorkerRow {
 }
 
 impl Ledger {
-    /// Stores the report of a worker.
-    pub async fn report_worker(&self, report: &WorkerReport) -> Result<(), LedgerError> {
+    /// Stores the report of a worker. Returns the revision of the siblings.
+    pub async fn report_worker(&self, report: &WorkerReport) -> Result<i64, LedgerError> {
         let routes: Vec<String> = report.routes.iter().map(Route::to_string).collect();
-        sqlx::query(self.inner.sql(
+        let text = format!(
             "-- ledger::report_worker
-            INSERT INTO workers (name, version, slots, routes, targets, siblings, started_at, last_seen_at)
-            VALUES ($1, $2, $3, $4, $5, $6, {now}, {now})
-            ON CONFLICT (name) DO UPDATE SET last_seen_at = {now}, targets = excluded.targets, routes = excluded.routes",
-        ))
-        .bind(&report.name)
-        .bind(report.version)
-        .bind(i64::from(report.slots))
-        .bind(json!(routes).to_string())
-        .bind(report.targets.to_string())
-        .bind(json!(report.siblings).to_string())
-        .execute(&self.inner.write)
-        .await?;
-        if report.claimed {
-            sqlx::query(
-                self.inner
-                    .sql("-- ledger::report_worker claim\nUPDATE workers SET last_claim_at = {now} WHERE name = $1"),
-            )
+            INSERT INTO workers (name, version, slots, routes, targets, siblings, troubles, started_at, last_seen_at, last_claim_at)
+            VALUES ($1, $2, $3, $4, $5, $6, $8, {{now}}, {{now}}, CASE WHEN $7 = 1 THEN {{now}} END)
+            ON CONFLICT (name) DO UPDATE SET last_seen_at = {{now}}, targets = excluded.targets, routes = excluded.routes,
+                troubles = excluded.troubles, last_claim_at = COALESCE(excluded.last_claim_at, workers.last_claim_at)
+            RETURNING {REVISION} AS revision"
+        );
+        let row = sqlx::query(self.inner.sql(&text))
             .bind(&report.name)
-            .execute(&self.inner.write)
+            .bind(report.version)
+            .bind(i64::from(report.slots))
+            .bind(json!(routes).to_string())
+            .bind(report.targets.to_string())
+            .bind(json!(report.siblings).to_string())
+            .bind(i64::from(report.claimed))
+            .bind(json!(troubles::of(&report.targets)).to_string())
+            .fetch_one(&self.inner.write)
             .await?;
-        }
-        Ok(())
+        Ok(row.try_get("revision")?)
     }
 
     /// Deletes a worker that stops, and workers without a report for a day.

@@ -123,7 +123,7 @@ pub enum After {
         /// Whether other partitions are due to be read back, of this job or of jobs recorded with it.
         others: bool,
     },
-    /// The job has ended.
+    /// The job has ended. Only one record of a job gets this answer; others get [`After::Ended`].
     JobEnded {
         /// The final state.
         state: State,

@@ -4,9 +4,9 @@ use std::time::Instant;
 
 use serde_json::{Value, json};
 
-use super::{After, Record, RecordEnd};
+use super::{After, Delta, Record, RecordEnd};
 use crate::error_code::ErrorCode;
-use crate::job::{JobId, Outcome};
+use crate::job::{JobId, Outcome, StoreKind};
 use crate::ledger::advance::JobChange;
 use crate::ledger::db::{RESIDUE, rows};
 use crate::ledger::partition_state::PartitionState;
@@ -229,6 +229,8 @@ fn change(record: &Record<'_>) -> JobChange {
     // A partition that fails or is cancelled is no progress, unless it has counts.
     let fails = matches!(record.end, Some(RecordEnd::Failed(_) | RecordEnd::Cancelled));
     change.progress = !fails || !record.delta.counts.is_empty();
+    let counted = record.lease.stores.iter().map(|store| in_store(&record.delta, *store));
+    change.done = counted.max().unwrap_or(0);
     change.planned = i64::try_from(record.delta.planned.len()).unwrap_or(0);
     match &record.end {
         Some(RecordEnd::Failed(code)) => {
@@ -250,17 +252,15 @@ fn gone(record: &Record<'_>) -> Option<u64> {
     if !matches!(record.end, Some(RecordEnd::Gone)) || !is_only || !is_settled || !is_plain {
         return None;
     }
-    let in_store = |store| -> u64 {
-        delta
-            .counts
-            .iter()
-            .filter(|((of, _), _)| *of == store)
-            .map(|(_, n)| n)
-            .sum()
-    };
-    let mut counted = lease.stores.iter().map(|store| in_store(*store));
+    let mut counted = lease.stores.iter().map(|store| in_store(delta, *store));
     let n = counted.next()?;
     counted.all(|other| other == n).then_some(n)
+}
+
+/// Returns the number of memories accounted for in a store.
+fn in_store(delta: &Delta, store: StoreKind) -> u64 {
+    let of_store = delta.counts.iter().filter(|((of, _), _)| *of == store);
+    of_store.map(|(_, n)| n).sum()
 }
 
 /// Returns the bound of the snapshot, if this record reports one.

@@ -91,7 +91,7 @@ async fn write(inner: &Inner, records: &[&Prepared]) -> Result<Vec<Recorded>, Le
         .filter(|record| record.end != End::Open)
         .map(|record| record.fence)
         .collect();
-    let advanced = advance::advance(inner, &mut tx, jobs, &finishing).await?;
+    let mut advanced = advance::advance(inner, &mut tx, jobs, &finishing).await?;
     let totals = kept.iter().flat_map(|record| record.totals.iter().cloned());
     inner
         .add_totals(&mut tx, totals.chain(stopped).chain(advanced.totals))
@@ -108,10 +108,11 @@ async fn write(inner: &Inner, records: &[&Prepared]) -> Result<Vec<Recorded>, Le
                     cancelling: cancelling.contains(&id),
                     per_second: paces.get(&id).copied().flatten(),
                 }
-            } else if let Some(ended) = advanced.ended.get(&id) {
+            } else if let Some(end) = advanced.ended.remove(&id) {
+                // Only the first of its records in this transaction reports the end.
                 Recorded::JobEnded {
-                    state: ended.state,
-                    duration_ms: ended.duration_ms,
+                    state: end.state,
+                    duration_ms: end.duration_ms,
                 }
             } else if advanced.read_back.contains(&(id, record.fence.ordinal)) {
                 Recorded::ReadBack {

@@ -11,7 +11,8 @@ use uuid::Uuid;
 use crate::job::JobId;
 use crate::ledger::audit::{self, Act, Actor, Deed, Object};
 use crate::ledger::db::{Ledger, LedgerError, rows};
-use crate::ledger::views::Whose;
+use crate::ledger::types::{MarkFilter, Marks};
+use crate::ledger::views::{Only, SectionIndex, SectionIndexes, Whose, united};
 use crate::schedule::Windows;
 
 /// A schedule to be stored. It was validated before.
@@ -32,6 +33,8 @@ pub struct ScheduleRecord {
     pub time_zone: String,
     /// The request for its jobs, in the api's own format.
     pub job: String,
+    /// The caller's own words about its jobs.
+    pub marks: Marks,
     /// The times at which batches of its jobs may begin; absent: at any time.
     pub windows: Option<Windows>,
     /// Whether it is paused, and creates no jobs.
@@ -71,8 +74,24 @@ pub struct ScheduleRow {
 }
 
 pub(in crate::ledger) const COLUMNS: &str =
-    "name, revision, principal, rights, target, cron, time_zone, job, windows, paused, next_run_at,
+    "name, revision, principal, rights, target, cron, time_zone, job, reference, labels, windows, paused, next_run_at,
     last_run_at, last_job, last_outcome, last_problem, skipped, refused, created_at, changed_at, {now} AS now_ms";
+
+/// The indexes of the lists of schedules.
+const INDEXES: SectionIndexes = SectionIndexes {
+    all: SectionIndex {
+        column: "''",
+        key: "name",
+    },
+    principal: SectionIndex {
+        column: "principal",
+        key: "(name || '')",
+    },
+    target: SectionIndex {
+        column: "target",
+        key: "('' || name)",
+    },
+};
 
 impl Ledger {
     /// Returns a schedule.
@@ -85,23 +104,48 @@ impl Ledger {
         row.as_ref().map(schedule).transpose()
     }
 
-    /// Returns at most `limit` schedules, sorted by name, from the first one after `after`.
-    pub async fn schedules(&self, whose: &Whose, after: &str, limit: u32) -> Result<Vec<ScheduleRow>, LedgerError> {
-        let (principal, targets) = whose.parts();
-        let text = format!(
-            "-- ledger::schedules
-            SELECT {COLUMNS} FROM schedules
-            WHERE ($2 = '' OR principal = $2 OR target IN (SELECT e.value->>'t' FROM {{each}})) AND name > $3
-            ORDER BY name LIMIT $4"
-        );
-        let rows = sqlx::query(self.inner.sql(&text))
-            .bind(targets)
-            .bind(principal)
-            .bind(after)
-            .bind(i64::from(limit))
-            .fetch_all(&self.inner.read)
-            .await?;
+    /// Returns at most `limit` schedules with these marks, sorted by name, from the first one after `after`.
+    pub async fn schedules(
+        &self,
+        whose: &Whose,
+        marks: &MarkFilter,
+        after: &str,
+        limit: u32,
+    ) -> Result<Vec<ScheduleRow>, LedgerError> {
+        let mut only = Only::after(2);
+        for (condition, value) in marks.conditions() {
+            only.add(condition, value);
+        }
+        let sections = whose.sections(&INDEXES);
+        let pages = united(&sections, 3 + only.values.len(), |SectionIndex { column, key }, n| {
+            format!(
+                "SELECT * FROM schedules WHERE {key} > $1 AND {column} = ${n}{} ORDER BY {key} LIMIT $2",
+                only.text
+            )
+        });
+        let text = format!("-- ledger::schedules\nSELECT {COLUMNS} FROM ({pages}) AS seen ORDER BY name LIMIT $2");
+        let mut listing = sqlx::query(self.inner.sql(&text)).bind(after).bind(i64::from(limit));
+        for value in only.values {
+            listing = listing.bind(value);
+        }
+        for (_, value) in sections {
+            listing = listing.bind(value);
+        }
+        let rows = listing.fetch_all(&self.inner.read).await?;
         rows.iter().map(schedule).collect()
+    }
+
+    /// Returns the number of schedules of a principal, up to `most`.
+    pub async fn schedules_of(&self, principal: &str, most: u32) -> Result<u64, LedgerError> {
+        let row = sqlx::query(self.inner.sql(
+            "-- ledger::schedules_of
+            SELECT COUNT(*) AS n FROM (SELECT 1 FROM schedules WHERE principal = $1 LIMIT $2) AS own",
+        ))
+        .bind(principal)
+        .bind(i64::from(most))
+        .fetch_one(&self.inner.read)
+        .await?;
+        rows::number(&row, "n")
     }
 
     /// Stores a schedule if there is none of its name; returns whether it was stored.
@@ -109,10 +153,10 @@ impl Ledger {
         let mut tx = self.inner.begin().await?;
         let added = sqlx::query(self.inner.sql(
             "-- ledger::add_schedule
-            INSERT INTO schedules (name, revision, principal, rights, target, cron, time_zone, job, windows, paused,
+            INSERT INTO schedules (name, revision, principal, rights, target, cron, time_zone, job, reference, labels, windows, paused,
                 next_run_at, created_at, changed_at)
             SELECT e.value->>'name', e.value->>'revision', e.value->>'principal', e.value->>'rights', e.value->>'target',
-                e.value->>'cron', e.value->>'time_zone', e.value->>'job', e.value->>'windows',
+                e.value->>'cron', e.value->>'time_zone', e.value->>'job', e.value->>'reference', e.value->>'labels', e.value->>'windows',
                 CAST(e.value->>'paused' AS BIGINT), CAST(e.value->>'next_run_at' AS BIGINT), {now}, {now}
             FROM {each} WHERE TRUE
             ON CONFLICT (name) DO NOTHING",
@@ -145,14 +189,16 @@ impl Ledger {
             UPDATE schedules SET revision = e.value->>'revision', principal = e.value->>'principal',
                 rights = e.value->>'rights', target = e.value->>'target', cron = e.value->>'cron',
                 time_zone = e.value->>'time_zone', job = e.value->>'job', windows = e.value->>'windows',
+                reference = e.value->>'reference', labels = e.value->>'labels',
                 paused = CAST(e.value->>'paused' AS BIGINT), changed_at = {now},
                 next_run_at = CASE WHEN cron = e.value->>'cron' AND time_zone = e.value->>'time_zone' AND next_run_at IS NOT NULL
                     THEN next_run_at ELSE CAST(e.value->>'next_run_at' AS BIGINT) END
-            FROM {each} WHERE schedules.name = e.value->>'name' AND revision = $2
+            FROM {each} WHERE schedules.name = $3 AND revision = $2
             RETURNING schedules.last_job",
         ))
         .bind(as_row(schedule))
         .bind(revision)
+        .bind(&schedule.name)
         .fetch_optional(&mut *tx)
         .await?;
         let Some(row) = replaced else { return Ok(false) };
@@ -172,12 +218,12 @@ impl Ledger {
             .await?;
             // Its waiting partitions ask again at once: the former windows may open in a week only. A release locks its
             // partition, then its job. Either this statement finds the released partition, or the release reads the new
-            // windows. Skipping locked rows avoids a deadlock: their holders claim or end them.
+            // windows. Skipping locked rows avoids a deadlock: their holders claim or end them. `|| ''` is there as in `HELD`.
             sqlx::query(inner.sql(
                 "-- ledger::replace_schedule partitions
                 UPDATE partitions SET due_at = {now} WHERE (job_id, ordinal) IN (
                     SELECT job_id, ordinal FROM partitions
-                    WHERE job_id = $1 AND state = {partition.due} AND due_at > (SELECT {now}) {skip_locked})",
+                    WHERE job_id = $1 AND state || '' = {partition.due} AND due_at > (SELECT {now}) {skip_locked})",
             ))
             .bind(job)
             .execute(&mut *tx)
@@ -245,7 +291,7 @@ fn as_row(schedule: &ScheduleRecord) -> String {
     json!([{
         "name": schedule.name, "revision": Uuid::now_v7().to_string(), "principal": schedule.principal,
         "rights": schedule.rights, "target": schedule.target, "cron": schedule.cron, "time_zone": schedule.time_zone,
-        "job": schedule.job, "windows": windows_text(schedule), "paused": i64::from(schedule.paused),
+        "job": schedule.job, "reference": schedule.marks.reference, "labels": schedule.marks.labels_text(), "windows": windows_text(schedule), "paused": i64::from(schedule.paused),
         "next_run_at": schedule.next_run_at,
     }])
     .to_string()
@@ -276,6 +322,7 @@ pub(in crate::ledger) fn schedule(row: &AnyRow) -> Result<ScheduleRow, LedgerErr
             cron: row.try_get("cron")?,
             time_zone: row.try_get("time_zone")?,
             job: row.try_get("job")?,
+            marks: rows::marks(row, "schedules")?,
             windows,
             paused: row.try_get::<i64, _>("paused")? != 0,
             next_run_at: next_run_at.unwrap_or(i64::MAX),

@@ -1,5 +1,6 @@
 //! The claim of a worker, and the ledger's answer to a look ahead.
 
+use super::{JobEnd, Lease};
 use crate::route::Route;
 
 /// The answer to a look ahead: due mappings, and the time until the next partition becomes due.
@@ -33,6 +34,15 @@ pub struct Claim<'a> {
     pub small_first: SmallFirst,
     /// The order of the partitions that run alone.
     pub alone_first: AloneFirst,
+}
+
+/// The result of a claim.
+#[derive(Debug, Default)]
+pub struct Claimed {
+    /// The claimed partitions.
+    pub leases: Vec<Lease>,
+    /// The jobs that ended because a partition of theirs cannot be read.
+    pub ended: Vec<JobEnd>,
 }
 
 /// Whether an expired lease counts against its partition, as a rescue.

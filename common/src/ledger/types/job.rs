@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use strum::{EnumDiscriminants, EnumString, IntoStaticStr};
 
+use super::marks::Marks;
 use crate::filter::Filter;
 use crate::job::{JobId, Subject};
 use crate::schedule::Windows;
@@ -84,6 +85,8 @@ pub struct ExecutionOptions {
     /// Whether a value that no column can hold matches no memory, as clients of other systems expect. Otherwise it
     /// is a mistake, and the tables that cannot hold it are skipped.
     pub lenient: bool,
+    /// The caller's own words about it.
+    pub marks: Marks,
 }
 
 /// The snapshot of a job by query: its way to know the memories that existed when it began.

@@ -37,6 +37,8 @@ pub struct Lease {
     pub remaining: u64,
     /// The number of leases that expired since the last record.
     pub rescues: u32,
+    /// Whether this claim took it over: the lease of its last worker had expired, and that [counts](super::Lapsed).
+    pub taken_over: bool,
     /// The number of attempts that failed since the last record.
     pub failures: u32,
     /// Whether it must run alone.

@@ -38,7 +38,8 @@ impl Ledger {
     }
 }
 
-fn aim(row: &AnyRow) -> Result<Aim, LedgerError> {
+/// Reads the columns of a job's aim.
+pub(super) fn aim(row: &AnyRow) -> Result<Aim, LedgerError> {
     let subject: Option<Subject> = match row.try_get::<Option<String>, _>("subject")? {
         Some(_) => Some(rows::json(row, "jobs", "subject")?),
         None => None,

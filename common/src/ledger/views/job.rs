@@ -8,10 +8,13 @@ use sqlx::any::AnyRow;
 
 use super::attempts::Attempt;
 use super::counts::{StoreCounts, counts_of};
+use super::filter::JobFilter;
+use super::recent;
+use super::waits::{Facts, Waits};
 use crate::error_code::StoredCode;
 use crate::job::JobId;
 use crate::ledger::db::{Grouped, Inner, Ledger, LedgerError, rows};
-use crate::ledger::types::{Preview, Warning};
+use crate::ledger::types::{Marks, Preview, Wait, Warning};
 use crate::schedule::Windows;
 use crate::selection::Digest;
 use crate::state::State;
@@ -57,8 +60,10 @@ pub struct JobView {
     pub opaque_id: Option<String>,
     /// The schedule that created it.
     pub schedule: Option<String>,
-    /// Whether it waits for a window to open.
-    pub waits_for_window: bool,
+    /// The caller's own words about it.
+    pub marks: Marks,
+    /// The reason why it does not move now; absent: it moves, or has ended.
+    pub waits_for: Option<Wait>,
     /// Whether its result as a task was deleted.
     pub task_forgotten: bool,
     /// The time of its acceptance. All times here are milliseconds since 1970.
@@ -83,7 +88,9 @@ pub struct JobView {
     pub selected: u64,
     /// Memories not accounted for yet, in each store.
     pub remaining: u64,
-    /// The last error.
+    /// While it has not ended: the memories accounted for in a second, over the last seconds.
+    pub recent_rate: Option<f64>,
+    /// The last error, until the job makes progress again.
     pub error_code: Option<StoredCode>,
     /// For a job with exactly one id, once its row is erased: the version of the row, if a version
     /// is mapped.
@@ -100,58 +107,17 @@ pub struct JobView {
     pub now: i64,
 }
 
-/// A filter for jobs or schedules, by principal and target.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Whose {
-    /// The jobs of all principals.
-    All,
-    /// The jobs of this principal.
-    Of(String),
-    /// The jobs of this principal, and all jobs about one of these targets alone or about several targets.
-    OfOrAbout(String, BTreeSet<String>),
-}
-
-impl Whose {
-    /// Returns the principal, empty for all, and the targets as the JSON array that a statement reads.
-    pub(in crate::ledger) fn parts(&self) -> (&str, String) {
-        let none = BTreeSet::new();
-        let (principal, targets) = match self {
-            Self::All => ("", &none),
-            Self::Of(principal) => (principal.as_str(), &none),
-            Self::OfOrAbout(principal, targets) => (principal.as_str(), targets),
-        };
-        let targets: Vec<Value> = targets.iter().map(|target| json!({"t": target})).collect();
-        (principal, json!(targets).to_string())
-    }
-}
-
-/// The jobs to list.
-#[derive(Debug, Clone)]
-pub struct JobFilter {
-    /// The filter by principal and target.
-    pub whose: Whose,
-    /// Only jobs in this state.
-    pub state: Option<State>,
-    /// Only jobs that name this target.
-    pub target: Option<String>,
-    /// Only jobs that this schedule created.
-    pub schedule: Option<String>,
-    /// The cursor: only jobs accepted before this one.
-    pub after: Option<JobId>,
-    /// The most to return.
-    pub limit: u32,
-}
-
+// The state of what waits or runs is hidden from the indexes by state, as in `HELD`: partitions are found by their job.
 const JOB_COLUMNS: &str =
     "id, version, principal, state, kind, target, targets, table_name, dry_run, max_selected, expect, preview, per_second,
-    throttled_till, throttled_ms, batch_size, slices, opaque_id, schedule, windows, task_forgotten,
-    accepted_at, not_before, started_at, ended_at, forgotten_at, attempt, settled, attempts, carried, round, selected, error_code, summary,
+    throttled_till, throttled_ms, reserved_at, batch_size, slices, opaque_id, schedule, reference, labels, windows, task_forgotten,
+    progressed_at, rate, accepted_at, not_before, started_at, ended_at, forgotten_at, attempt, settled, attempts, carried, round, selected, error_code, summary,
     version_erased, snapshot, '[' || warnings || ']' AS warnings,
     {now} AS now_ms,
     (SELECT CAST(COALESCE(SUM(remaining), 0) AS BIGINT) FROM partitions
      WHERE job_id = jobs.id AND state IN ({partition.blocked}, {partition.due}, {partition.running})) AS remaining,
     (SELECT CASE WHEN SUM(CASE WHEN state = {partition.running} THEN 1 ELSE 0 END) = 0 THEN MIN(due_at) END FROM partitions
-     WHERE job_id = jobs.id AND state IN ({partition.due}, {partition.running})) AS next_attempt_at";
+     WHERE job_id = jobs.id AND state || '' IN ({partition.due}, {partition.running})) AS next_attempt_at";
 
 impl Ledger {
     /// Returns a job. An incomplete upload is not a job yet.
@@ -193,29 +159,23 @@ impl Ledger {
     /// Lists jobs, the newest first.
     pub async fn jobs(&self, filter: &JobFilter) -> Result<Vec<JobView>, LedgerError> {
         let (principal, targets) = filter.whose.parts();
-        let scheduled = if filter.schedule.is_some() {
-            "AND schedule = $7"
-        } else {
-            "AND $7 = ''"
-        };
-        let rows = sqlx::query(self.inner.sql(&format!(
+        let whose = filter.whose.condition();
+        let only = filter.only(3);
+        let text = self.inner.sql(&format!(
             "-- ledger::jobs
             SELECT {JOB_COLUMNS} FROM jobs
-            WHERE state <> {{job.receiving}} {scheduled}
-              AND ($2 = '' OR principal = $2 OR target IN (SELECT e.value->>'t' FROM {{each}})
-                   OR target IS NULL AND EXISTS (SELECT 1 FROM {{each}}))
-              AND ($3 = '' OR state = $3) AND ($4 = '' OR target = $4) AND ($5 = '' OR id < $5)
-            ORDER BY id DESC LIMIT $6"
-        )))
-        .bind(targets)
-        .bind(principal)
-        .bind(filter.state.map_or("", State::as_str))
-        .bind(filter.target.as_deref().unwrap_or_default())
-        .bind(filter.after.map(|id| id.to_string()).unwrap_or_default())
-        .bind(i64::from(filter.limit))
-        .bind(filter.schedule.as_deref().unwrap_or_default())
-        .fetch_all(&self.inner.read)
-        .await?;
+            WHERE state <> {{job.receiving}} AND {whose}{}
+            ORDER BY id DESC LIMIT $3",
+            only.text
+        ));
+        let mut listing = sqlx::query(text)
+            .bind(targets)
+            .bind(principal)
+            .bind(i64::from(filter.limit));
+        for value in only.values {
+            listing = listing.bind(value);
+        }
+        let rows = listing.fetch_all(&self.inner.read).await?;
         views(&self.inner, &rows).await
     }
 }
@@ -247,11 +207,21 @@ impl Grouped for Look {
 }
 
 async fn views(inner: &Inner, rows: &[AnyRow]) -> Result<Vec<JobView>, LedgerError> {
-    let ids: Vec<_> = rows
-        .iter()
-        .map(|row| Ok(json!({"id": row.try_get::<String, _>("id")?})))
-        .collect::<Result<_, sqlx::Error>>()?;
+    let (mut ids, mut open) = (Vec::with_capacity(rows.len()), Vec::new());
+    for row in rows {
+        let id = json!({"id": row.try_get::<String, _>("id")?});
+        if row.try_get::<Option<i64>, _>("ended_at")?.is_none() {
+            open.push(id.clone());
+        }
+        ids.push(id);
+    }
     let mut counts = counts_of(inner, &json!(ids).to_string()).await?;
+    // A caller that waits for the end of a job reads it when it has ended.
+    let waits = if open.is_empty() {
+        Waits::default()
+    } else {
+        Waits::of(inner, &json!(open).to_string()).await?
+    };
     rows.iter()
         .map(|row| {
             let id: String = row.try_get("id")?;
@@ -259,18 +229,18 @@ async fn views(inner: &Inner, rows: &[AnyRow]) -> Result<Vec<JobView>, LedgerErr
                 Some(_) => rows::json(row, "jobs", "summary")?,
                 None => counts.remove(&id).unwrap_or_default(),
             };
-            view(row, stores)
+            view(row, stores, &waits)
         })
         .collect()
 }
 
 /// Splits a list that is separated by commas.
-fn targets(list: &str) -> BTreeSet<String> {
+pub(super) fn targets(list: &str) -> BTreeSet<String> {
     let names = list.split(',').filter(|name| !name.is_empty());
     names.map(str::to_owned).collect()
 }
 
-fn view(row: &AnyRow, stores: Vec<StoreCounts>) -> Result<JobView, LedgerError> {
+fn view(row: &AnyRow, stores: Vec<StoreCounts>, waits: &Waits) -> Result<JobView, LedgerError> {
     let optional = |column| -> Result<Option<u64>, LedgerError> {
         Ok(row
             .try_get::<Option<i64>, _>(column)?
@@ -280,13 +250,10 @@ fn view(row: &AnyRow, stores: Vec<StoreCounts>) -> Result<JobView, LedgerError> 
     // The reserved time that has not passed yet.
     let ahead = row.try_get::<i64, _>("throttled_till")? - ended_at.unwrap_or(now);
     let ahead = u64::try_from(ahead).unwrap_or(0);
-    let next_attempt_at: Option<i64> = row.try_get("next_attempt_at")?;
-    let windows: Option<Windows> = match row.try_get::<Option<String>, _>("windows")? {
-        Some(_) => Some(rows::json(row, "jobs", "windows")?),
-        None => None,
+    let waits_for = match ended_at {
+        None => waits.of_job(row.try_get("id")?, &facts(row, now)?),
+        Some(_) => None,
     };
-    // A batch that has begun also finishes outside of windows.
-    let waits = ended_at.is_none() && next_attempt_at.is_some();
     let mut view = JobView {
         id: rows::parsed(row, "jobs", "id")?,
         version: rows::number(row, "version")?,
@@ -310,7 +277,8 @@ fn view(row: &AnyRow, stores: Vec<StoreCounts>) -> Result<JobView, LedgerError> 
         slices: optional("slices")?,
         opaque_id: row.try_get("opaque_id")?,
         schedule: row.try_get("schedule")?,
-        waits_for_window: waits && windows.is_some_and(|windows| windows.are_closed(now)),
+        marks: rows::marks(row, "jobs")?,
+        waits_for,
         task_forgotten: row.try_get::<i64, _>("task_forgotten")? != 0,
         accepted_at: row.try_get("accepted_at")?,
         not_before: row.try_get("not_before")?,
@@ -323,11 +291,12 @@ fn view(row: &AnyRow, stores: Vec<StoreCounts>) -> Result<JobView, LedgerError> 
         round: rows::number(row, "round")?,
         selected: rows::number(row, "selected")?,
         remaining: rows::number(row, "remaining")?,
+        recent_rate: recent_rate(row, now)?.filter(|_| ended_at.is_none()),
         error_code: rows::code(row, "error_code")?,
         version_erased: row.try_get("version_erased")?,
         snapshot: row.try_get("snapshot")?,
         warnings: warnings(row)?,
-        next_attempt_at,
+        next_attempt_at: row.try_get("next_attempt_at")?,
         stores,
         now,
     };
@@ -337,6 +306,34 @@ fn view(row: &AnyRow, stores: Vec<StoreCounts>) -> Result<JobView, LedgerError> 
         view.attempts.push(Attempt::present(&view, &carried));
     }
     Ok(view)
+}
+
+/// Returns the facts that decide what a job waits for.
+fn facts(row: &AnyRow, now: i64) -> Result<Facts, LedgerError> {
+    let windows: Option<Windows> = match row.try_get::<Option<String>, _>("windows")? {
+        Some(_) => Some(rows::json(row, "jobs", "windows")?),
+        None => None,
+    };
+    Ok(Facts {
+        now,
+        accepted_at: row.try_get("accepted_at")?,
+        not_before: row.try_get("not_before")?,
+        progressed_at: row.try_get("progressed_at")?,
+        reserved_at: row.try_get("reserved_at")?,
+        throttled_till: row.try_get("throttled_till")?,
+        windows,
+        cancelling: rows::says(row, "state", State::Cancelling)?,
+    })
+}
+
+/// Returns the rate of the last seconds, once the attempt has started.
+fn recent_rate(row: &AnyRow, now: i64) -> Result<Option<f64>, LedgerError> {
+    let Some(started_at) = row.try_get::<Option<i64>, _>("started_at")? else {
+        return Ok(None);
+    };
+    let idle_since: Option<i64> = row.try_get("progressed_at")?;
+    let idle_ms = now - idle_since.unwrap_or(started_at);
+    Ok(Some(recent::now(row.try_get("rate")?, now - started_at, idle_ms)))
 }
 
 /// Reads a job's warnings, each once: several names of a person are planned apart in the same table.

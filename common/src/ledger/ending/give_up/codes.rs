@@ -59,7 +59,7 @@ impl Served {
         }
         // Behind an open breaker only one partition is tried, so the others met no error of their own.
         let target = |route: &String| route.split('/').next().and_then(|target| self.down.get(target));
-        let met = |other: &Idle| other.error_code.as_ref()?.known().filter(|code| is_outage(*code));
+        let met = |other: &Idle| other.error_code.as_ref()?.known().filter(|code| code.is_outage());
         let of_store = routes.find_map(target).copied();
         of_store
             .or_else(|| others.iter().find_map(met))
@@ -74,21 +74,5 @@ fn outage(said: &Value) -> Option<ErrorCode> {
     let pinged = stores.values().map(|store| store.get("code"));
     let met = pinged.chain([said.get("met")]).flatten();
     met.filter_map(|code| code.as_str()?.parse().ok())
-        .find(|code| is_outage(*code))
-}
-
-/// Returns whether a store with this error is down, or only an operator can fix it.
-fn is_outage(code: ErrorCode) -> bool {
-    matches!(
-        code,
-        ErrorCode::Unavailable
-            | ErrorCode::ReadOnly
-            | ErrorCode::Timeout
-            | ErrorCode::Busy
-            | ErrorCode::Internal
-            | ErrorCode::Unauthorized
-            | ErrorCode::Forbidden
-            | ErrorCode::Missing
-            | ErrorCode::Mapping
-    )
+        .find(|code: &ErrorCode| code.is_outage())
 }

@@ -10,20 +10,28 @@ use crate::ledger::db::{Inner, Ledger, LedgerError};
 const CLOCKED: &str = "ended_at IS NULL AND idle_since IS NOT NULL";
 
 impl Ledger {
-    /// Returns the targets of jobs that may have been idle for `limit_ms`. Paused targets are skipped, since
-    /// the clocks of their jobs stand still.
-    pub(super) async fn idle_targets(&self, limit_ms: i64) -> Result<Vec<String>, LedgerError> {
+    /// Returns the targets of jobs that may have been idle for `limit_ms`; `None` if no job has a clock. Paused targets
+    /// are skipped, since the clocks of their jobs stand still.
+    pub(super) async fn idle_targets(&self, limit_ms: i64) -> Result<Option<Vec<String>>, LedgerError> {
         let rows = sqlx::query(self.inner.sql(&targets_text()))
             .bind(limit_ms)
             .fetch_all(&self.inner.read)
             .await?;
-        let found: Vec<String> = rows.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?;
+        if rows.is_empty() {
+            return Ok(None);
+        }
+        let mut found = Vec::new();
+        for row in &rows {
+            if row.try_get::<i64, _>("idle")? != 0 {
+                found.push(row.try_get("targets")?);
+            }
+        }
         if found.is_empty() {
-            return Ok(found);
+            return Ok(Some(found));
         }
         let pauses = self.pauses().await?;
         let is_paused = |targets: &String| pauses.all || targets.split(',').any(|one| pauses.targets.contains(one));
-        Ok(found.into_iter().filter(|targets| !is_paused(targets)).collect())
+        Ok(Some(found.into_iter().filter(|targets| !is_paused(targets)).collect()))
     }
 }
 
@@ -65,7 +73,8 @@ pub(super) async fn idle_jobs(
     }
     Ok(idle)
 }
-/// Returns the statement that finds the targets of jobs that may have been idle for `$1` milliseconds.
+/// Returns the statement that lists the targets of jobs with a clock, and whether a job of them may have been idle for
+/// `$1` milliseconds.
 fn targets_text() -> String {
     // The recursion reads two index entries for each list of targets: its first job, and its longest idle job. The
     // number of jobs does not matter. With `EXISTS`, PostgreSQL would read all jobs.
@@ -77,9 +86,10 @@ fn targets_text() -> String {
             UNION ALL
             SELECT ({}) FROM found WHERE found.targets IS NOT NULL
         )
-        SELECT targets FROM found WHERE targets IS NOT NULL AND (
+        SELECT targets, CAST(CASE WHEN (
             SELECT idle_since FROM jobs WHERE {CLOCKED} AND jobs.targets = found.targets
-            ORDER BY idle_since LIMIT 1) <= (SELECT {{now}}) - $1",
+            ORDER BY idle_since LIMIT 1) <= (SELECT {{now}}) - $1 THEN 1 ELSE 0 END AS BIGINT) AS idle
+        FROM found WHERE targets IS NOT NULL",
         next(""),
         next("AND jobs.targets > found.targets"),
     )
@@ -92,7 +102,7 @@ fn look_text(which: &str) -> String {
         "-- ledger::give_up look
         SELECT id, kind, state, windows, accepted_at, not_before, progressed_at, throttled_till, reserved_at, error_code,
             CASE WHEN per_second IS NULL THEN 0 ELSE (SELECT COUNT(*) FROM partitions p
-                WHERE p.job_id = jobs.id AND p.state IN ({{partition.due}}, {{partition.running}}) AND p.intent IS NOT NULL) END AS begun,
+                WHERE p.job_id = jobs.id AND p.state || '' IN ({{partition.due}}, {{partition.running}}) AND p.intent IS NOT NULL) END AS begun,
             {{now}} AS now_ms
         FROM jobs WHERE {CLOCKED} AND targets = $1 AND idle_since <= (SELECT {{now}}) - $2 {which}
         ORDER BY idle_since LIMIT $3 {{skip_locked}}"

@@ -1,6 +1,7 @@
 //! A look at the jobs whose limit may have passed. It ends the jobs whose limit has passed.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use sqlx::AnyConnection;
@@ -13,6 +14,7 @@ use crate::ledger::advance;
 use crate::ledger::advance::JobChange;
 use crate::ledger::advance::close::{self, Closed, FAILED, LEFT};
 use crate::ledger::db::{Inner, Ledger, LedgerError};
+use crate::ledger::types::JobEnd;
 
 /// The most jobs that one step reads.
 // The transaction stays well below a second. SQLite blocks all other writers meanwhile.
@@ -27,15 +29,21 @@ const AGAIN_MS: i64 = 1_000;
 
 /// The condition for waiting partitions: due ones, and running ones whose lease has expired.
 // A partition under a lease belongs to its worker, which may be in the middle of a batch.
-const WAITING: &str = "(state = {partition.due} OR state = {partition.running} AND due_at <= {now})";
+// `|| ''` as in `HELD`: such partitions are found by their jobs.
+const WAITING: &str = "(state || '' = {partition.due} OR state || '' = {partition.running} AND due_at <= {now})";
 
 /// The result of giving up.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct GivenUp {
     /// The jobs that changed.
     pub jobs: Vec<JobId>,
+    /// The jobs that ended.
+    pub ended: Vec<JobEnd>,
     /// Whether the limit of more jobs may have passed.
     pub more: bool,
+    /// The time for which no job can reach its limit. It is zero while any job has a clock. Otherwise it is the limit:
+    /// the clock of a later job begins later.
+    pub quiet: Duration,
 }
 
 impl Ledger {
@@ -46,7 +54,12 @@ impl Ledger {
     /// [`LedgerError::Unavailable`] if the database did not answer. A repeated call does the rest.
     pub async fn give_up(&self) -> Result<GivenUp, LedgerError> {
         let limit_ms = i64::try_from(self.inner.options.give_up_after.as_millis()).unwrap_or(i64::MAX / 4);
-        let found = self.idle_targets(limit_ms).await?;
+        let Some(found) = self.idle_targets(limit_ms).await? else {
+            return Ok(GivenUp {
+                quiet: self.inner.options.give_up_after,
+                ..GivenUp::default()
+            });
+        };
         let mut given_up = GivenUp::default();
         if found.is_empty() {
             return Ok(given_up);
@@ -64,6 +77,7 @@ impl Ledger {
                 step => step?,
             };
             given_up.jobs.extend(step.jobs);
+            given_up.ended.extend(step.ended);
             given_up.more |= step.more;
         }
         Ok(given_up)
@@ -130,7 +144,9 @@ impl Look<'_> {
         inner.add_totals(tx, closed.chain(advanced.totals)).await?;
         Ok(GivenUp {
             jobs: changes.iter().map(|change| change.id).collect(),
+            ended: advanced.ended.into_values().collect(),
             more: i64::try_from(idle.len()).unwrap_or(STEP) >= STEP || partitions >= PARTITIONS,
+            ..GivenUp::default()
         })
     }
 
@@ -141,14 +157,15 @@ impl Look<'_> {
         let idle = self.idle(&mut tx, None).await?;
         tx.rollback().await?;
         let mut all = GivenUp {
-            jobs: Vec::new(),
             more: i64::try_from(idle.len()).unwrap_or(STEP) >= STEP,
+            ..GivenUp::default()
         };
         let mut later = BTreeMap::new();
         for job in &idle {
             match self.step(Some(job.id)).await {
                 Ok(step) => {
                     all.jobs.extend(step.jobs);
+                    all.ended.extend(step.ended);
                     all.more |= step.more;
                 }
                 Err(error) if error.is_refusal() => {

@@ -62,7 +62,7 @@ impl Ledger {
                 error_code = NULL, snapshot = NULL, preview = NULL, skipped = 0, throttled_ms = 0,
                 warnings = CASE WHEN warnings LIKE '%{}%' THEN warnings END,
                 task_forgotten = 0, aborts = CASE WHEN aborts = 2 THEN 1 ELSE aborts END, ended_at = NULL, started_at = NULL, not_before = {{now}},
-                progressed_at = NULL, idle_since = {{now}},
+                progressed_at = NULL, rate = 0, idle_since = {{now}},
                 request = NULL, owed = 0
             WHERE id = $1 AND attempt = $2 AND state IN ({}) AND forgotten_at IS NULL AND expect IS NULL
             RETURNING kind",
@@ -92,9 +92,9 @@ impl Ledger {
         }
         sqlx::query(inner.sql(
             "-- ledger::retry size
-            UPDATE jobs SET unfinished = (SELECT COUNT(*) FROM partitions WHERE job_id = jobs.id AND state = {partition.due}),
+            UPDATE jobs SET unfinished = (SELECT COUNT(*) FROM partitions WHERE job_id = jobs.id AND state || '' = {partition.due}),
                 settled = $2, selected = $2 +
-                    (SELECT CAST(COALESCE(SUM(remaining), 0) AS BIGINT) FROM partitions WHERE job_id = jobs.id AND state = {partition.due})
+                    (SELECT CAST(COALESCE(SUM(remaining), 0) AS BIGINT) FROM partitions WHERE job_id = jobs.id AND state || '' = {partition.due})
             WHERE id = $1",
         ))
         .bind(&id_text)
@@ -117,7 +117,7 @@ impl Ledger {
         let sizes = sqlx::query(inner.sql(
             "-- ledger::retry totals
             SELECT target, stores, CAST(SUM(remaining) AS BIGINT) AS n FROM partitions
-            WHERE job_id = $1 AND kind = {kind.erase} AND state = {partition.due} GROUP BY target, stores",
+            WHERE job_id = $1 AND kind = {kind.erase} AND state || '' = {partition.due} GROUP BY target, stores",
         ))
         .bind(&id_text)
         .fetch_all(&mut *tx)

@@ -97,7 +97,7 @@ pub(super) async fn listed(inner: &Inner, tx: &mut AnyConnection, id: &str) -> R
         SELECT p.job_id, j.next_ordinal, {{kind.erase}}, p.target, p.table_name, p.route, p.stores, 1, {{partition.due}}, p.alias,
             '{{\"ids\":[]}}', 0, 0, 0, {{now}}
         FROM jobs j JOIN partitions p ON p.job_id = j.id AND p.ordinal = 0
-        WHERE j.id = $1 AND NOT EXISTS (SELECT 1 FROM partitions d WHERE d.job_id = $1 AND d.state = {{partition.due}})"
+        WHERE j.id = $1 AND NOT EXISTS (SELECT 1 FROM partitions d WHERE d.job_id = $1 AND d.state || '' = {{partition.due}})"
     );
     all(inner, tx, id, &[again, anew, left, done, nothing, NEXT.to_owned()]).await
 }
