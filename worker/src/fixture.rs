@@ -55,6 +55,7 @@ pub(crate) fn lease(work: Work) -> Lease {
         snapshot: None,
         remaining: 3,
         rescues: 0,
+        taken_over: false,
         failures: 0,
         alone: false,
         stores: vec![StoreKind::Sql, StoreKind::Vector],
@@ -131,10 +132,26 @@ pub(crate) fn ledger_url(directory: &TempDir) -> String {
     format!("sqlite://{}?mode=rwc", directory.path().join("ledger.sqlite").display())
 }
 
+/// Returns the configuration of a target with one table.
+pub(crate) fn one_table() -> Config {
+    let text = r#"[[target]]
+        name = "main"
+        sql = { url = "postgres://db/x" }
+        [[target.table]]
+        name = "memories"
+        columns = { id = "id" }"#;
+    Config::from_toml(text).unwrap()
+}
+
 /// Returns a worker without targets, over an empty ledger in the directory.
 pub(crate) async fn worker() -> (TempDir, Environment) {
+    worker_of(Config::default()).await
+}
+
+/// Returns a worker over an empty ledger in the directory.
+pub(crate) async fn worker_of(config: Config) -> (TempDir, Environment) {
     let directory = tempfile::tempdir().unwrap();
-    let config = Arc::new(Config::default());
+    let config = Arc::new(config);
     let ledger = Ledger::open(LedgerOptions {
         url: ledger_url(&directory).into(),
         ..LedgerOptions::from(&*config)
@@ -150,7 +167,7 @@ pub(crate) async fn claimed(env: &Environment, jobs: usize) -> Vec<Lease> {
     for n in 0..jobs {
         env.ledger.accept(job(vec![n.to_string()])).await.unwrap();
     }
-    let leases = env.ledger.claim(&claim(&[route()])).await.unwrap();
+    let leases = env.claim(&claim(&[route()])).await.unwrap();
     assert_eq!(leases.len(), jobs);
     leases
 }

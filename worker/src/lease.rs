@@ -11,6 +11,7 @@
 //! [`release`]: release::release
 
 mod back;
+mod claim;
 mod codes;
 mod environment;
 mod guard;
@@ -28,7 +29,7 @@ mod stop;
 pub(crate) mod window;
 
 pub(crate) use back::Back;
-pub use codes::error_codes;
+pub use codes::retry_reasons;
 pub use environment::Environment;
 pub(crate) use guard::{LeaseGuard, fences};
 pub(crate) use intend::intend;

@@ -23,6 +23,6 @@ pub mod store;
 mod targets;
 
 pub use health::Health;
-pub use lease::{Environment, error_codes};
+pub use lease::{Environment, retry_reasons};
 pub use runtime::{backend, run, run_due_jobs};
 pub use targets::{Checked, Inferred, Verdict, check, infer};

@@ -5,6 +5,7 @@
 pub mod backend;
 mod claim_loop;
 mod claimable;
+mod claimed;
 mod claimer;
 mod grouping;
 mod housekeeping;

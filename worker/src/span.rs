@@ -5,12 +5,24 @@
 
 use lethe_common::job::JobId;
 use lethe_common::ledger::{Fence, Lease};
-use lethe_common::telemetry::unless_in_span;
+use lethe_common::telemetry::{self, TraceContext, unless_in_span};
 use tracing::Span;
 use tracing::field::{DisplayValue, display};
 
-/// Returns the span of the work on a group: a partition, or several small ones of one route and kind.
+/// Returns the span of the work on a group, linked to the requests of its jobs.
 pub(crate) fn of(group: &[Lease]) -> Span {
+    let span = unlinked(group);
+    let requests = group
+        .iter()
+        .filter_map(|lease| lease.job.trace.as_deref()?.parse::<TraceContext>().ok());
+    for request in requests {
+        telemetry::link(&span, request);
+    }
+    span
+}
+
+/// Returns the span of a group: a partition, or several small ones of one route and kind.
+fn unlinked(group: &[Lease]) -> Span {
     let Some(first) = group.first() else {
         return Span::none();
     };

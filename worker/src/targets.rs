@@ -12,7 +12,7 @@ mod once;
 mod shares;
 mod siblings;
 
-pub(crate) use breaker::{Allowed, Breakers, Caller};
+pub(crate) use breaker::{Allowed, Breakers, TrialRole};
 pub use check::{Checked, Verdict, check};
 pub use infer::{Inferred, infer};
 pub(crate) use mapped::{Mapped, Mappings, Stores};

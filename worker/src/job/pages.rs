@@ -50,7 +50,7 @@ pub(crate) async fn page(
     let limit = env.config.worker.store_timeout;
     // The end of a piece and its rows are two calls, but the caller's lease covers the time limit of one.
     let read = tokio::time::timeout(limit, read(env, mapped, &table, lease, call, from, rows)).await;
-    match read.unwrap_or_else(|_| Err(StoreError::timed_out())) {
+    match read.unwrap_or_else(|_| Err(StoreError::timed_out(StoreKind::Sql))) {
         Ok((found, _)) if found.len() >= rows.limit as usize => {
             // After a full page the next matching rows are near: no pieces are needed.
             let after = found.last().map(|(id, _)| id.clone());

@@ -10,13 +10,14 @@ use lethe_common::doorbell::Doorbell;
 use lethe_common::job::StoreKind;
 use lethe_common::ledger::{Fence, Ledger};
 use lethe_common::metrics::{self, StoreCall};
+use lethe_common::telemetry;
 use tracing::Instrument as _;
 use tracing::field::Empty;
 
 use super::leases::Leases;
 use crate::health::Health;
 use crate::store::StoreError;
-use crate::targets::{Breakers, Caller, Mapped, Mappings, Shares};
+use crate::targets::{Breakers, Mapped, Mappings, Shares, TrialRole};
 
 /// The state that all tasks of a worker share.
 #[derive(Clone)]
@@ -79,11 +80,11 @@ impl Environment {
         }
     }
 
-    /// Returns the part of this task in the trial of a target's breaker.
-    pub(crate) fn caller(&self, target: &str) -> Caller {
+    /// Returns the role of this task in the trials of a target's breaker.
+    pub(crate) fn trial_role(&self, target: &str) -> TrialRole {
         match &self.probed {
-            Some((probed, trial)) if **probed == *target => Caller::Probe(*trial),
-            _ => Caller::Other,
+            Some((probed, trial)) if **probed == *target => TrialRole::Probe(*trial),
+            _ => TrialRole::Other,
         }
     }
 
@@ -109,6 +110,9 @@ impl Environment {
             target.name = target,
             outcome = Empty
         );
+        if let Some(server) = mapped.server(store) {
+            telemetry::calls(&span, server);
+        }
         let start = Instant::now();
         let result = future.instrument(span.clone()).await;
         let took = start.elapsed();

@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use lethe_common::job::JobId;
-use lethe_common::ledger::{Fence, Lease, Ledger, LedgerError, Release};
+use lethe_common::ledger::{Fence, JobEnd, Lease, Ledger, LedgerError, Release};
 
 use super::back::Back;
 use super::guard::LeaseGuard;
@@ -98,7 +98,7 @@ impl Leases {
 
     /// Releases all held leases, and counts no attempt. No task starts another store call after this. Returns the jobs
     /// that ended by this.
-    pub(crate) async fn give_back(&self, ledger: &Ledger) -> Result<Vec<JobId>, LedgerError> {
+    pub(crate) async fn give_back(&self, ledger: &Ledger) -> Result<Vec<JobEnd>, LedgerError> {
         self.given_back.store(true, Ordering::SeqCst);
         let releases: Vec<Release> = self
             .lock()
@@ -174,6 +174,7 @@ mod tests {
             drop(env.leases.add(lease));
         }
         env.ledger.cancel(cancelled, &Actor::named("tests")).await.unwrap();
-        assert_eq!(env.leases.give_back(&env.ledger).await.unwrap(), [cancelled]);
+        let ended = env.leases.give_back(&env.ledger).await.unwrap();
+        assert_eq!(ended.iter().map(|end| end.id).collect::<Vec<_>>(), [cancelled]);
     }
 }

@@ -1,28 +1,27 @@
 //! Reporting records of partitions: metrics, the log, and rings (notifications) to waiting clients and idle workers.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use lethe_common::doorbell::Ring;
 use lethe_common::job::JobId;
-use lethe_common::ledger::{After, Lease};
+use lethe_common::job_end;
+use lethe_common::ledger::{After, JobEnd, Lease};
 use lethe_common::metrics::{self, RetryClass};
 
 use super::environment::Environment;
-use crate::span::{self, About};
+use crate::span;
 
 impl Environment {
     /// Reports a record. Forgets a lease that has ended.
     pub(crate) fn observe(&self, lease: &Lease, after: &After) {
         match after {
             After::JobEnded { state, duration_ms } => {
-                metrics::job_ended(millis(*duration_ms));
-                tracing::info!(
-                    job.id = About::lease(lease).job,
-                    job.state = state.as_str(),
-                    duration_ms,
-                    trace = lease.job.trace,
-                    "a job has ended"
-                );
+                let end = JobEnd {
+                    id: lease.job.id,
+                    state: *state,
+                    duration_ms: *duration_ms,
+                };
+                job_end::report(&end, lease.job.trace.as_deref());
                 self.leases.remove(lease.fence());
             }
             After::Ended { due } => {
@@ -56,7 +55,7 @@ impl Environment {
 
     /// Notes that the stores of a target answer.
     pub(crate) fn answered(&self, target: &str) {
-        if self.breakers.succeeded(target, self.caller(target)) {
+        if self.breakers.succeeded(target, self.trial_role(target)) {
             tracing::info!(target.name = span::target(target), "the target's stores answer again");
             self.shares.look_again();
         }
@@ -64,9 +63,17 @@ impl Environment {
 
     /// Lets another partition probe a target, if this one was a probe and learnt nothing about the stores.
     pub(crate) fn learnt_nothing(&self, target: &str) {
-        let caller = self.caller(target);
-        if self.breakers.learnt_nothing(target, caller, Instant::now()) {
+        let role = self.trial_role(target);
+        if self.breakers.learnt_nothing(target, role, Instant::now()) {
             self.shares.look_again();
+        }
+    }
+
+    /// Reports jobs that ended without a record of a partition, and notifies their watchers.
+    pub(crate) fn ended(&self, jobs: &[JobEnd]) {
+        for end in jobs {
+            job_end::report(end, None);
+            self.changed(end.id);
         }
     }
 
@@ -74,8 +81,4 @@ impl Environment {
     pub(crate) fn changed(&self, job: JobId) {
         self.doorbell.ring(Ring::Changed(job));
     }
-}
-
-fn millis(ms: i64) -> Duration {
-    Duration::from_millis(u64::try_from(ms).unwrap_or(0))
 }

@@ -79,7 +79,7 @@ mod tests {
         assert!(until() >= claimed, "it was renewed");
 
         env.ledger.end_all_leases().await.unwrap();
-        let taken = env.ledger.claim(&fixture::claim(&[route])).await.unwrap();
+        let taken = env.claim(&fixture::claim(&[route])).await.unwrap();
         assert_eq!(taken.len(), 1, "another worker has taken over");
         task.outlast().await.unwrap();
         env.leases.renewed(fence, Instant::now() + SOON);

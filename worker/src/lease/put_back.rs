@@ -80,12 +80,20 @@ async fn fail_refused(env: &Environment, fence: Fence) {
 
 async fn after_error(env: &Environment, claimed: &[Fence], error: &StoreError) {
     let leases = env.leases.still_held(claimed);
+    let cause: &StoreError = match error {
+        StoreError::Neighbour { error: Some(cause), .. } => cause,
+        error => error,
+    };
     if matches!(
-        error,
+        cause,
         StoreError::Missing { .. } | StoreError::Mapping { .. } | StoreError::Mistyped(_)
     ) && let Some(mapped) = leases.first().and_then(|lease| env.mappings.get(&lease.route))
     {
         mapped.reopen().await;
+        // The error may be about a table that shares the collection.
+        for other in env.mappings.sharing(mapped) {
+            other.reopen().await;
+        }
     }
     match retry::after_error(env, leases, error).await {
         Ok(()) | Err(Stop::Over | Stop::Store(_)) => {}
@@ -109,21 +117,24 @@ async fn put_back(env: &Environment, claimed: &[Fence], error: Option<ErrorCode>
     if releases.is_empty() {
         return;
     }
-    if env.ledger.release(&releases).await.is_err() {
+    let Ok(ended) = env.ledger.release(&releases).await else {
         tracing::warn!(
             partitions = releases.len(),
             "the ledger is unreachable: leases have to expire"
         );
         return;
-    }
+    };
+    env.ended(&ended);
     if error.is_some() {
         for _ in &releases {
             metrics::retry(RetryClass::Transient, error);
         }
     }
-    // This includes jobs that ended by this.
-    for job in held.iter().map(|lease| lease.job.id).collect::<BTreeSet<JobId>>() {
-        env.changed(job);
+    let jobs: BTreeSet<JobId> = held.iter().map(|lease| lease.job.id).collect();
+    for job in jobs {
+        if ended.iter().all(|end| end.id != job) {
+            env.changed(job);
+        }
     }
 }
 

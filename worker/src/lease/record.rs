@@ -190,7 +190,8 @@ impl Environment {
             charged: true,
             alone: true,
         };
-        if self.ledger.release(&[back.of(lease.fence())]).await.is_ok() {
+        if let Ok(ended) = self.ledger.release(&[back.of(lease.fence())]).await {
+            self.ended(&ended);
             metrics::retry(RetryClass::Transient, Some(LEDGER_REFUSED));
         } else {
             let about = About::lease(lease);

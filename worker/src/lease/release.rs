@@ -15,10 +15,14 @@ impl LeaseGuard {
 
     /// Releases the lease until a window of its job opens.
     pub(crate) async fn release_until_window(self, env: &Environment) -> Result<(), Stop> {
-        self.ask(env, || env.ledger.release_until_window(&self)).await?;
+        let ended = self.ask(env, || env.ledger.release_until_window(&self)).await?;
         env.leases.remove(self.fence());
-        // The job waits now, or has ended if it was cancelled meanwhile.
-        env.changed(self.job.id);
+        if ended.is_empty() {
+            // The job waits now.
+            env.changed(self.job.id);
+        }
+        // It was cancelled meanwhile.
+        env.ended(&ended);
         Ok(())
     }
 }
@@ -27,9 +31,8 @@ impl LeaseGuard {
 pub(crate) async fn release(env: &Environment, leases: Vec<LeaseGuard>, how: Back) -> Result<(), Stop> {
     let fences = fences(&leases);
     let releases: Vec<Release> = fences.iter().map(|fence| how.of(*fence)).collect();
-    for ended in env.insist(&fences, || env.ledger.release(&releases)).await? {
-        env.changed(ended);
-    }
+    let ended = env.insist(&fences, || env.ledger.release(&releases)).await?;
+    env.ended(&ended);
     for fence in fences {
         env.leases.remove(fence);
     }

@@ -6,8 +6,9 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use lethe_common::job::JobId;
+use lethe_common::job::{JobId, StoreKind};
 use lethe_common::metrics::{self, RetryClass};
+use tracing::field::display;
 
 use super::back::Back;
 use super::environment::Environment;
@@ -44,13 +45,13 @@ async fn judge(env: &Environment, target: &str, error: &StoreError) -> Verdict {
         },
         StoreError::Neighbour { target, error: None } => Verdict::Away(env.breakers.pause(target, Instant::now())),
         _ if error.is_outage() => {
-            let caller = env.caller(target);
-            Verdict::Down(env.breakers.failed(target, caller, error.code(), Instant::now()))
+            let role = env.trial_role(target);
+            Verdict::Down(env.breakers.failed(target, role, error.code(), Instant::now()))
         }
         // Either a slow statement or a store that hangs: a ping tells them apart.
         StoreError::Timeout { .. } if !env.mappings.answer(target).await => {
-            let caller = env.caller(target);
-            Verdict::Down(env.breakers.went_down(target, caller, error.code(), Instant::now()))
+            let role = env.trial_role(target);
+            Verdict::Down(env.breakers.went_down(target, role, error.code(), Instant::now()))
         }
         StoreError::Timeout { .. } | StoreError::Busy { .. } => {
             env.breakers.was_slow(target, error.code());
@@ -73,7 +74,21 @@ pub(crate) async fn after_error(
     {
         return match error.class() {
             Class::Transient => put_back(env, lease, error, verdict).await,
-            Class::Permanent => lease.fail(env, error.code()).await,
+            Class::Permanent => {
+                let about = About::lease(&lease);
+                // The name of an unindexed field may be the caller's own words.
+                let text = (!matches!(error, StoreError::Unindexed { .. })).then(|| display(error));
+                tracing::warn!(
+                    job.id = about.job,
+                    partition = about.partition,
+                    target.name = about.target,
+                    store.name = error.store().map(StoreKind::as_str),
+                    error.code = error.code().as_str(),
+                    error = text,
+                    "a store refuses the work of a partition"
+                );
+                lease.fail(env, error.code()).await
+            }
         };
     }
     let back = together(env, &leases, error, verdict);
@@ -150,6 +165,7 @@ fn log(leases: &[LeaseGuard], error: &StoreError, back: Back) {
             job.id = about.job,
             partition = about.partition,
             target.name = about.target,
+            store.name = error.store().map(StoreKind::as_str),
             error.code = error.code().as_str(),
             error = %error,
             retry_in_ms = back.delay.as_millis(),
@@ -159,6 +175,7 @@ fn log(leases: &[LeaseGuard], error: &StoreError, back: Back) {
         tracing::warn!(
             partitions = leases.len(),
             target.name = leases.first().and_then(|lease| span::target(&lease.route.target)),
+            store.name = error.store().map(StoreKind::as_str),
             error.code = error.code().as_str(),
             error = %error,
             retry_in_ms = back.delay.as_millis(),

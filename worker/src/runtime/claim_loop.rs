@@ -52,7 +52,7 @@ pub(crate) async fn run(
         if found != ClaimOutcome::Nothing && !rung {
             metrics::doorbell_miss();
         }
-        if found == ClaimOutcome::Some {
+        if found == ClaimOutcome::More {
             rung = true;
             continue;
         }
@@ -107,11 +107,10 @@ async fn next_look(env: &Environment, claimer: &mut Claimer<'_>) -> Option<(Dura
     }
     // Jitter keeps idle workers from polling at the same time.
     let poll = env.config.worker.poll.mul_f64(rand::random_range(0.5..1.5));
-    // Read last: each call above may find the ledger unreachable.
-    let poll = claimer.trouble.map_or(poll, |pause| pause.min(poll));
     let due = ahead.and_then(|ahead| ahead.due_in_ms).map(Duration::from_millis);
-    let due = due.filter(|due| *due < poll);
-    Some((due.unwrap_or(poll), due.is_some()))
+    // A look may succeed while claims fail. Read last: each call above may find the ledger unreachable.
+    let wait = claimer.trouble.or(due).map_or(poll, |wait| wait.min(poll));
+    Some((wait, due.is_some_and(|due| due <= wait)))
 }
 
 /// Claims and works until nothing is due. Returns the number of groups.
@@ -169,6 +168,7 @@ async fn another(env: &Environment, slots: &Semaphore, last: &Claimer<'_>) {
 #[cfg(test)]
 mod tests {
     use lethe_common::config::{Config, Worker};
+    use lethe_common::ledger::Ahead;
     use sqlx::Executor as _;
 
     use super::*;
@@ -212,6 +212,19 @@ mod tests {
         ledger.execute("ALTER TABLE partitions RENAME TO away").await.unwrap();
         let (pause, _) = next_look(&env, &mut claimer).await.unwrap();
         assert!(pause < poll / 2, "the look: {pause:?}");
+
+        ledger.execute("ALTER TABLE away RENAME TO partitions").await.unwrap();
+        let outage = Duration::from_secs(5);
+        claimer.trouble = Some(outage);
+        for due_in_ms in [0, 1, 60_000] {
+            claimer.ahead = Some(Ahead {
+                due_in_ms: Some(due_in_ms),
+                siblings: env.mappings.siblings.revision().unwrap(),
+                ..Ahead::default()
+            });
+            let (pause, is_due) = next_look(&env, &mut claimer).await.unwrap();
+            assert_eq!((pause, is_due), (outage, due_in_ms < 5_000), "claims fail");
+        }
     }
 
     #[tokio::test]

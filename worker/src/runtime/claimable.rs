@@ -86,10 +86,10 @@ impl Claimable {
     }
 }
 
-/// Pings the stores of a target whose breaker is open, and wakes the claim loop if they answer.
-pub(crate) async fn ping(env: Arc<Environment>, target: String) {
+/// Pings the stores of a target in a trial of its breaker, and wakes the claim loop if they answer.
+pub(crate) async fn ping(env: Arc<Environment>, target: String, trial: u64) {
     let answered = env.mappings.answer(&target).await;
-    env.breakers.pinged(&target, answered, Instant::now());
+    env.breakers.pinged(&target, trial, answered, Instant::now());
     if answered {
         env.shares.look_again();
     }

@@ -8,6 +8,7 @@ use lethe_common::metrics;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
 use super::claimable::{self, Claimable, Offer};
+use super::claimed;
 use super::grouping::{SMALL_JOBS_A_CLAIM, grouped};
 use super::rounds::Rounds;
 use super::task::Group;
@@ -25,7 +26,7 @@ pub(super) enum ClaimOutcome {
     /// Nothing is due.
     Nothing,
     /// The claim took work, and more may be due.
-    Some,
+    More,
     /// The claim took all due work.
     All,
 }
@@ -34,7 +35,7 @@ pub(super) enum ClaimOutcome {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Left {
     Nothing,
-    Some,
+    Unknown,
     /// The claim took as many small jobs as it asked for.
     Many,
 }
@@ -125,8 +126,9 @@ impl<'a> Claimer<'a> {
         let mut claimable = Claimable::now(self.env, now);
         self.full = claimable.is_full;
         for target in std::mem::take(&mut claimable.unheard) {
-            self.env.breakers.pings(&target, now);
-            tokio::spawn(claimable::ping(Arc::clone(self.env), target));
+            if let Some(trial) = self.env.breakers.pings(&target, now) {
+                tokio::spawn(claimable::ping(Arc::clone(self.env), target, trial));
+            }
         }
         match self.may_find(&mut claimable, now).await {
             Ok(true) => {}
@@ -139,7 +141,7 @@ impl<'a> Claimer<'a> {
         let free = self.slots.available_permits().saturating_add(1);
         self.turn = self.turn.wrapping_add(1);
         // Probes come first, since usual work may never end.
-        let found = match self.probe_each(&claimable.silent, now).await {
+        let found = match self.probe_each(&claimable.silent).await {
             Ok((leases, _)) if leases.is_empty() => {
                 let leases = self.ask_each(&claimable.usual, free).await;
                 leases.map(|leases| (leases, None))
@@ -159,6 +161,7 @@ impl<'a> Claimer<'a> {
             return self.found_nothing();
         }
         self.answered();
+        claimed::note(&leases);
         self.env.health.works();
         let claimed = leases.len();
         let are_many = leases.iter().filter(|lease| !lease.alone).count() >= self.small as usize;
@@ -173,12 +176,12 @@ impl<'a> Claimer<'a> {
         };
         self.left = match (is_all && homeless == 0, are_many) {
             (true, _) => Left::Nothing,
-            (false, false) => Left::Some,
+            (false, false) => Left::Unknown,
             (false, true) => Left::Many,
         };
         match self.left {
             Left::Nothing => ClaimOutcome::All,
-            Left::Some | Left::Many => ClaimOutcome::Some,
+            Left::Unknown | Left::Many => ClaimOutcome::More,
         }
     }
 
@@ -223,7 +226,7 @@ impl<'a> Claimer<'a> {
         self.asked = 0;
         for Offer { routes, room } in after.iter().chain(before) {
             let leases = if self.confined || room.large == 0 {
-                self.env.ledger.claim(&self.order(routes, self.small, 0)).await?
+                self.env.claim(&self.order(routes, self.small, 0)).await?
             } else if free <= 1 || room.slots <= 1 {
                 self.in_turn(routes).await?
             } else {
@@ -231,7 +234,7 @@ impl<'a> Claimer<'a> {
                 self.large = self.large.wrapping_add(1);
                 let order = self.order(routes, self.small, large);
                 let of_many = matches!(order.small_first, SmallFirst::OfMany);
-                let leases = self.env.ledger.claim(&order).await?;
+                let leases = self.env.claim(&order).await?;
                 // `OfMany` may take only small jobs of callers with many, so those of callers with few may remain.
                 self.asked = if of_many { 0 } else { self.small.min(large) as usize };
                 leases
@@ -255,7 +258,7 @@ impl<'a> Claimer<'a> {
         let mut leases = Vec::new();
         for (small, large) in kinds {
             if leases.is_empty() {
-                leases = self.env.ledger.claim(&self.order(routes, small, large)).await?;
+                leases = self.env.claim(&self.order(routes, small, large)).await?;
             }
         }
         Ok(leases)
@@ -263,11 +266,7 @@ impl<'a> Claimer<'a> {
 
     /// Claims one partition as a probe, from the first target with an open breaker that has due work. Returns the number
     /// of the trial too.
-    async fn probe_each(
-        &mut self,
-        silent: &[Vec<Route>],
-        now: Instant,
-    ) -> Result<(Vec<Lease>, Option<u64>), LedgerError> {
+    async fn probe_each(&mut self, silent: &[Vec<Route>]) -> Result<(Vec<Lease>, Option<u64>), LedgerError> {
         // A random start, so that no target is always last.
         let (before, after) = silent.split_at(rand::random_range(0..=silent.len()));
         for routes in after.iter().chain(before) {
@@ -275,6 +274,8 @@ impl<'a> Claimer<'a> {
                 continue;
             };
             let leases = self.probe(routes).await?;
+            // The claim may have taken longer than the pause, which begins now.
+            let now = Instant::now();
             if !leases.is_empty() {
                 return Ok((leases, self.env.breakers.probes(target, now)));
             }
@@ -294,7 +295,7 @@ impl<'a> Claimer<'a> {
         let mut leases = Vec::new();
         for (small, alone) in kinds {
             if leases.is_empty() {
-                leases = self.env.ledger.claim(&self.order(routes, small, alone)).await?;
+                leases = self.env.claim(&self.order(routes, small, alone)).await?;
             }
         }
         Ok(leases)
@@ -379,9 +380,7 @@ impl<'a> Claimer<'a> {
         let back = Back::default();
         let releases: Vec<Release> = homeless.iter().map(|lease| back.of(lease.fence())).collect();
         if let Ok(ended) = self.env.ledger.release(&releases).await {
-            for job in ended {
-                self.env.changed(job);
-            }
+            self.env.ended(&ended);
         } else {
             tracing::warn!(
                 partitions = releases.len(),

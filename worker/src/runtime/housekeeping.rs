@@ -1,13 +1,14 @@
 //! A worker's housekeeping: it reports its health and that of its stores, and applies time limits and retention in the
 //! ledger.
 //!
-//! Every worker does all of it, and repeating a step changes nothing.
+//! Every worker does all of it, and repeating a step changes nothing. Each look says for how long nothing can be due. So
+//! an idle ledger is asked once a minute, by each worker.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures::future::join_all;
-use lethe_common::ledger::{Kept, LedgerError, WorkerReport};
+use lethe_common::ledger::{Kept, LedgerError, Route, WorkerReport};
 use lethe_common::limits;
 use lethe_common::metrics::{self, Dependency};
 use serde_json::{Map, Value, json};
@@ -26,7 +27,8 @@ const INTERVAL: Duration = Duration::from_secs(5);
 /// The shortest time between two reports, since a flapping store changes often.
 const PACE: Duration = Duration::from_millis(500);
 
-/// The interval between schema reads. Nothing else shows a changed column type, and the API refuses queries by type.
+/// The interval between schema reads. Jobs notice a changed column type only where it makes a memory absent, and the API
+/// refuses queries by type.
 const REREAD: Duration = Duration::from_mins(5);
 
 /// Checks the stores, reports and sweeps until `stop`.
@@ -101,13 +103,14 @@ async fn report(env: &Environment, news: &Notify, stop: &CancellationToken) {
     }
 }
 
-/// Sweeps the ledger at intervals.
+/// Sweeps the ledger, again and again.
 async fn sweep_now_and_then(env: &Environment, stop: &CancellationToken) {
-    let mut ticks = ticks();
-    while stop.run_until_cancelled(ticks.tick()).await.is_some() {
-        if let Err(error) = sweep(env).await {
+    let mut wait = Duration::ZERO;
+    while stop.run_until_cancelled(tokio::time::sleep(wait)).await.is_some() {
+        wait = sweep(env).await.unwrap_or_else(|error| {
             tracing::warn!(ledger.sqlstate = error.sqlstate(), error = %error, "the housekeeping of the ledger failed");
-        }
+            INTERVAL
+        });
     }
 }
 
@@ -117,23 +120,35 @@ fn ticks() -> Interval {
     ticks
 }
 
+/// Reports, and keeps up with the mappings of other workers. If the worker claims for other mappings after that, it
+/// reports once more: their jobs would seem to wait for a worker until the next report.
 async fn tell(env: &Environment) -> Result<(), LedgerError> {
     let start = Instant::now();
-    env.mappings.siblings.publish(&env.ledger).await?;
-    env.ledger
-        .report_worker(&WorkerReport {
-            name: env.name.clone(),
-            version: env!("CARGO_PKG_VERSION"),
-            slots: u32::try_from(env.config.worker.slots).unwrap_or(u32::MAX),
-            routes: env.mappings.routes(),
-            siblings: env.mappings.siblings.keys(),
-            targets: targets(env),
-            claimed: env.health.has_worked(),
-        })
-        .await?;
+    let routes = env.mappings.routes();
+    let revision = write(env, routes.clone()).await?;
     env.health.reported();
     metrics::dependency(Dependency::Ledger, true, Some(start.elapsed()));
+    // A worker whose slots are all busy does not look for work, and would not hear of a change otherwise.
+    env.mappings.siblings.keep_up(&env.ledger, revision).await?;
+    let present = env.mappings.routes();
+    if present != routes {
+        write(env, present).await?;
+    }
     Ok(())
+}
+
+/// Writes the report of a worker that claims for `routes`. Returns the revision of the siblings.
+async fn write(env: &Environment, routes: Vec<Route>) -> Result<i64, LedgerError> {
+    let report = WorkerReport {
+        name: env.name.clone(),
+        version: env!("CARGO_PKG_VERSION"),
+        slots: u32::try_from(env.config.worker.slots).unwrap_or(u32::MAX),
+        routes,
+        siblings: env.mappings.siblings.keys(),
+        targets: targets(env),
+        claimed: env.health.has_worked(),
+    };
+    env.ledger.report_worker(&report).await
 }
 
 /// Returns the health of the targets as last seen, with the errors that calls met since.
@@ -141,14 +156,23 @@ fn targets(env: &Environment) -> Value {
     let mut targets = env.health.targets();
     for (name, seen) in &mut targets {
         seen["met"] = json!(env.breakers.illness(name));
+        // As durations: the clock of this machine may differ from the ledger's.
+        let (since, next) = env.breakers.course(name, Instant::now()).unzip();
+        seen["met_for_ms"] = json!(since.map(millis));
+        seen["next_in_ms"] = json!(next.flatten().map(millis));
     }
     Value::Object(targets)
 }
 
-async fn sweep(env: &Environment) -> Result<(), LedgerError> {
+fn millis(time: Duration) -> i64 {
+    i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// Applies time limits and retention. Returns the time until the next sweep.
+async fn sweep(env: &Environment) -> Result<Duration, LedgerError> {
     let retention = &env.config.retention;
-    limits::give_up(&env.ledger, &env.doorbell).await?;
-    env.ledger.drop_abandoned_uploads().await?;
+    let wait = limits::give_up(&env.ledger, &env.doorbell).await?;
+    let dropped = env.ledger.drop_abandoned_uploads().await?;
     let kept = Kept {
         items: retention.items,
         jobs: retention.jobs,
@@ -156,15 +180,21 @@ async fn sweep(env: &Environment) -> Result<(), LedgerError> {
         audit: retention.audit,
     };
     // A pause as long as each step leaves half of the time to other writers.
-    let start = Instant::now();
+    let (start, mut quiet) = (Instant::now(), Duration::ZERO);
     while start.elapsed() < INTERVAL / 2 {
         let step = Instant::now();
-        if !env.ledger.forget(kept).await? {
+        let forgot = env.ledger.forget(kept).await?;
+        if !forgot.more {
+            quiet = forgot.quiet;
             break;
         }
         tokio::time::sleep(step.elapsed()).await;
     }
-    Ok(())
+    if dropped > 0 {
+        // There may be more uploads than one step drops.
+        quiet = Duration::ZERO;
+    }
+    Ok(wait.min(quiet.max(INTERVAL)))
 }
 
 /// Returns a target's health (its stores and the faults of its mappings), and the result for each mapping.
@@ -208,7 +238,7 @@ async fn look_at(env: &Environment, mapped: &Mapped) -> Looked {
     };
     for error in [mapped.sql().await.err(), mapped.vector().await.err()] {
         match error {
-            Some(StoreError::Mapping { faults }) => {
+            Some(StoreError::Mapping { faults, .. }) => {
                 looked.faults.extend(faults.iter().map(ToString::to_string));
             }
             Some(_) => looked.whole = false,
@@ -229,6 +259,8 @@ fn told(looked: &Looked) -> impl Iterator<Item = Value> {
 
 #[cfg(test)]
 mod tests {
+    use sqlx::Executor as _;
+
     use super::*;
     use crate::fixture;
 
@@ -241,5 +273,40 @@ mod tests {
         assert!(!env.health.is_ready());
         tell(&env).await.unwrap();
         assert!(env.health.is_ready());
+    }
+
+    #[tokio::test]
+    async fn a_worker_that_does_not_look_hears_of_changed_mappings_when_it_reports() {
+        let (directory, env) = fixture::worker().await;
+        tell(&env).await.unwrap();
+        let read = env.mappings.siblings.revision().unwrap();
+        let ledger = sqlx::AnyPool::connect(&fixture::ledger_url(&directory)).await.unwrap();
+        ledger.execute("UPDATE revisions SET n = n + 1").await.unwrap();
+        tell(&env).await.unwrap();
+        assert_eq!(env.mappings.siblings.revision(), Some(read + 1));
+    }
+
+    #[tokio::test]
+    async fn the_first_report_ends_with_the_mappings_that_the_worker_claims_for() {
+        let (_directory, env) = fixture::worker_of(fixture::one_table()).await;
+        assert!(env.mappings.routes().is_empty(), "it has not read those of others yet");
+        tell(&env).await.unwrap();
+        let routes = env.mappings.routes();
+        assert_eq!(routes.len(), 1);
+        let seen = env.ledger.routes_seen_within(INTERVAL).await.unwrap();
+        assert!(seen.contains(&routes[0].to_string()), "{seen:?}");
+    }
+
+    #[tokio::test]
+    async fn abandoned_uploads_are_dropped_step_by_step_and_not_minute_by_minute() {
+        let (directory, env) = fixture::worker().await;
+        env.ledger.accept(fixture::job(vec!["a".to_owned()])).await.unwrap();
+        let ledger = sqlx::AnyPool::connect(&fixture::ledger_url(&directory)).await.unwrap();
+        ledger
+            .execute("UPDATE jobs SET state = 'receiving', idle_since = NULL, touched_at = 0")
+            .await
+            .unwrap();
+        assert_eq!(sweep(&env).await.unwrap(), INTERVAL, "there may be more of them");
+        assert_eq!(sweep(&env).await.unwrap(), limits::LONGEST, "nothing can be due");
     }
 }

@@ -54,9 +54,7 @@ pub async fn run(env: Environment, stop: CancellationToken, stop_now: Cancellati
     }
     // A released partition is fenced off: a call that is still under way can record nothing.
     if let Ok(ended) = env.leases.give_back(&env.ledger).await {
-        for job in ended {
-            env.changed(job);
-        }
+        env.ended(&ended);
     } else {
         tracing::warn!("the ledger is unreachable: leases have to expire");
     }

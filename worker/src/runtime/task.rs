@@ -5,11 +5,10 @@
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures::FutureExt;
 use lethe_common::ledger::{Fence, Lease};
-use lethe_common::metrics::{self, RetryClass};
+use lethe_common::metrics;
 use tokio::sync::OwnedSemaphorePermit;
 use tracing::Instrument as _;
 
@@ -51,7 +50,6 @@ async fn run_inside(group: Group, env: Arc<Environment>) {
         _round,
     } = group;
     let claimed: Vec<Fence> = leases.iter().map(Lease::fence).collect();
-    leases.iter().for_each(count_claimed);
     let target = leases
         .first()
         .map(|lease| lease.route.target.clone())
@@ -82,14 +80,4 @@ async fn run_inside(group: Group, env: Arc<Environment>) {
         env.leases.remove(fence);
     }
     metrics::in_progress(env.leases.count());
-}
-
-fn count_claimed(lease: &Lease) {
-    if lease.job.first {
-        let waited = u64::try_from(lease.job.waited_ms).unwrap_or(0);
-        metrics::queue_wait(Duration::from_millis(waited));
-    }
-    if lease.rescues > 0 {
-        metrics::retry(RetryClass::Rescue, None);
-    }
 }

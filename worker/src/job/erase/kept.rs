@@ -1,5 +1,6 @@
 //! Kept vectors: they still existed after their deletion, and are retried at most `retry.rounds` times.
 
+use lethe_common::job::StoreKind;
 use lethe_common::ledger::LeaseCheck;
 
 use super::batch_part::BatchPart;
@@ -31,7 +32,7 @@ pub(super) async fn put_back(env: &Environment, kept: Vec<(BatchPart, Vec<Memory
             LeaseCheck::Refused => lease.fail(env, LEDGER_REFUSED).await?,
             LeaseCheck::Lost => lease.forget(env),
             LeaseCheck::Proceed(_) | LeaseCheck::Cancel(_) | LeaseCheck::Pause(_) => {
-                retry::put_back(env, lease, &StoreError::Kept, Verdict::Fine).await?;
+                retry::put_back(env, lease, &StoreError::Kept(StoreKind::Vector), Verdict::Fine).await?;
             }
         }
     }

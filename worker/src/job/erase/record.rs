@@ -117,7 +117,6 @@ fn step_of(part: &BatchPart, met: &[MemoryOutcome], is_gone: bool) -> Step {
 mod tests {
     use std::time::Duration;
 
-    use lethe_common::config::Config;
     use lethe_common::ledger::Lease;
     use sqlx::Executor as _;
 
@@ -129,13 +128,6 @@ mod tests {
     use crate::job::intent::{Entry, Intent, Vectors};
     use crate::store::vector::PointId;
     use crate::targets::Mappings;
-
-    const TARGET: &str = r#"[[target]]
-        name = "main"
-        sql = { url = "postgres://db/x" }
-        [[target.table]]
-        name = "memories"
-        columns = { id = "id" }"#;
 
     /// Returns the first batch of a partition that goes on after it.
     fn part(env: &Environment, lease: Lease) -> BatchPart {
@@ -157,7 +149,7 @@ mod tests {
     #[tokio::test]
     async fn recorded_partitions_go_on_though_another_one_cannot_be_put_back() {
         let (directory, env) = fixture::worker().await;
-        let mappings = Mappings::new(&Config::from_toml(TARGET).unwrap(), Duration::from_secs(1)).unwrap();
+        let mappings = Mappings::new(&fixture::one_table(), Duration::from_secs(1)).unwrap();
         let mapped = mappings.all().next().unwrap();
         let leases = fixture::claimed(&env, 2).await;
         let parts: Vec<BatchPart> = leases.into_iter().map(|lease| part(&env, lease)).collect();
@@ -175,6 +167,7 @@ mod tests {
             "{next:?}"
         );
         assert_eq!(env.leases.count(), 1, "the other one was released");
+        pool.execute("ALTER TABLE elsewhere RENAME TO pauses").await.unwrap();
         let kept = env.ledger.job(kept).await.unwrap().unwrap();
         assert_eq!(kept.error_code.as_deref(), Some("ledger_refused"));
     }
