@@ -1,0 +1,7 @@
+//! The overview: first the conditions that need somebody, then the numbers.
+
+mod needs;
+mod numbers;
+mod page;
+
+pub(super) use page::page;

@@ -1,0 +1,243 @@
+//! Conditions that need somebody.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use jiff::SignedDuration;
+use lethe_common::state::State as JobState;
+
+use super::numbers::Numbers;
+use crate::auth::Principal;
+use crate::console::cause::{self, Cause};
+use crate::console::filters::Filters;
+use crate::console::{jobs, links, words};
+use crate::http::problem::{Kind, Problem};
+use crate::job::answer::Job;
+use crate::routes::jobs::list;
+use crate::routes::targets::{self, TargetAnswer};
+use crate::state::AppState;
+
+/// The age from which an unfinished job needs somebody: most purges take less.
+const OLD: Duration = Duration::from_hours(1);
+
+/// For how long a failed job needs somebody, at the longest.
+const FAILED_WITHIN: SignedDuration = SignedDuration::from_hours(24);
+
+/// The most jobs of a kind that are named one by one.
+const NAMED: &str = "10";
+
+/// The most workers that are named.
+const NAMED_WORKERS: usize = 3;
+
+/// The states of jobs that may be stuck.
+const MOVING: [JobState; 4] = [
+    JobState::Queued,
+    JobState::Planning,
+    JobState::Running,
+    JobState::Verifying,
+];
+
+/// A condition that needs somebody.
+pub(super) struct Need {
+    /// `bad`: memories stay that should go. `warn`: it may become so.
+    pub(super) level: &'static str,
+    pub(super) what: String,
+    pub(super) remedy: String,
+    /// The page about it.
+    pub(super) link: Option<Link>,
+}
+
+/// A link to a page.
+pub(super) struct Link {
+    pub(super) path: String,
+    pub(super) text: &'static str,
+}
+
+impl Need {
+    fn new(level: &'static str, what: String, remedy: &str) -> Self {
+        Self {
+            level,
+            what,
+            remedy: remedy.to_owned(),
+            link: None,
+        }
+    }
+
+    fn at(self, path: impl Into<String>, text: &'static str) -> Self {
+        let path = path.into();
+        Self {
+            link: Some(Link { path, text }),
+            ..self
+        }
+    }
+
+    fn at_job(self, path: String) -> Self {
+        self.at(path, "Look at the job")
+    }
+
+    fn at_targets(self) -> Self {
+        self.at(links::TARGETS, "Look at the targets")
+    }
+
+    fn at_workers(self) -> Self {
+        self.at(links::WORKERS, "Look at the workers")
+    }
+}
+
+/// Returns the conditions that need somebody, as far as the caller sees them. First come those that keep memories.
+pub(super) async fn needs(
+    state: &AppState,
+    principal: &Principal,
+    numbers: Option<&Numbers>,
+) -> Result<Vec<Need>, Problem> {
+    let mut needs = of_failed(state, principal).await?;
+    needs.extend(of_stuck(state, principal).await?);
+    match targets::listed(state, principal).await {
+        Ok(list) => needs.extend(list.targets.iter().flat_map(of_target)),
+        // The caller may read jobs of its own only.
+        Err(problem) if problem.kind == Kind::Forbidden => {}
+        Err(problem) => return Err(problem),
+    }
+    needs.extend(numbers.into_iter().flat_map(of_numbers));
+    if !state.doorbell().state().is_up() {
+        let what = "The doorbell does not reach other processes: work is found by polling, up to a second later.";
+        needs.push(Need::new("warn", what.to_owned(), "Look at Redis. Nothing is lost."));
+    }
+    needs.sort_by_key(|need| need.level != "bad");
+    Ok(needs)
+}
+
+async fn of_failed(state: &AppState, principal: &Principal) -> Result<Vec<Need>, Problem> {
+    let filters = Filters::of([("state", JobState::Failed.as_str()), ("limit", NAMED)]);
+    let list = list::listed(state, principal, filters.read()?).await?;
+    let since = state.clock().now() - FAILED_WITHIN;
+    let recent = list.jobs.iter().filter(|job| job.ended_at.is_none_or(|at| at >= since));
+    Ok(recent.map(of_job).collect())
+}
+
+/// Jobs that wait for the same reason.
+struct Waiting {
+    jobs: u64,
+    /// The reason, as the newest of them has it.
+    detail: String,
+    remedy: &'static str,
+    path: String,
+}
+
+// A store that is down makes many jobs wait: they are one condition.
+async fn of_stuck(state: &AppState, principal: &Principal) -> Result<Vec<Need>, Problem> {
+    let mut waiting: BTreeMap<(String, &str, Option<String>), Waiting> = BTreeMap::new();
+    for moving in MOVING {
+        let filters = Filters::of([("state", moving.as_str())]);
+        let list = list::listed(state, principal, filters.read()?).await?;
+        for job in &list.jobs {
+            let Some(wait) = job.waits_for.as_ref().filter(|wait| cause::needs_somebody(wait)) else {
+                continue;
+            };
+            let same = (jobs::place(job), wait.reason, wait.code.clone());
+            let first = || Waiting {
+                jobs: 0,
+                detail: wait.detail.clone(),
+                remedy: cause::remedy(wait),
+                path: links::job(job.id),
+            };
+            waiting.entry(same).or_insert_with(first).jobs += 1;
+        }
+    }
+    let need = |((place, ..), waiting): ((String, &str, Option<String>), Waiting)| {
+        let jobs = words::many(waiting.jobs, "job", "jobs");
+        let what = format!("Waiting: {jobs} about {place}. {}", waiting.detail);
+        Need::new("warn", what, waiting.remedy).at_job(waiting.path)
+    };
+    Ok(waiting.into_iter().map(need).collect())
+}
+
+fn of_job(job: &Job) -> Need {
+    let cause = job.error_code.as_deref().map(Cause::of);
+    let why = cause.map_or("", |cause| cause.what);
+    let what = format!("A job about {} failed. {why}", jobs::place(job));
+    let remedy = cause.map_or("Look at the job.", |cause| cause.remedy);
+    Need::new("bad", what, remedy).at_job(links::job(job.id))
+}
+
+fn of_target(target: &TargetAnswer) -> Vec<Need> {
+    let name = &target.name;
+    let mut needs = Vec::new();
+    if target.paused {
+        let what = format!("The target {name} is paused: no batch of it begins.");
+        needs.push(Need::new("warn", what, "Lift the pause when the work may go on.").at_targets());
+    }
+    let unserved: Vec<&str> = target
+        .tables
+        .iter()
+        .filter(|table| table.served_by == 0)
+        .map(|table| table.name.as_str())
+        .collect();
+    if !unserved.is_empty() {
+        let what = format!(
+            "No worker serves {} of {name}: jobs about it wait.",
+            unserved.join(", ")
+        );
+        let remedy = "Start a worker with the same configuration as this API.";
+        needs.push(Need::new("bad", what, remedy).at_targets());
+    }
+    for (store, health) in &target.stores {
+        if health.up == 0 && health.down > 0 {
+            let codes: Vec<&str> = health.codes.iter().map(String::as_str).collect();
+            let cause = codes.first().map(|code| Cause::of(code));
+            let what = format!("No worker reaches the {store} store of {name} ({}).", codes.join(", "));
+            let remedy = cause.map_or("Start the store.", |cause| cause.remedy);
+            needs.push(Need::new("bad", what, remedy).at_targets());
+        }
+    }
+    for fault in &target.faults {
+        let what = format!("The mapping {name}/{} does not fit.", fault.table);
+        needs.push(Need::new("bad", what, &fault.fault).at_targets());
+    }
+    needs
+}
+
+fn of_numbers(numbers: &Numbers) -> Vec<Need> {
+    let mut needs = Vec::new();
+    if numbers.workers == 0 {
+        let what = "No worker has reported in the last seconds: nothing is erased.".to_owned();
+        needs.push(Need::new("bad", what, "Start a worker.").at_workers());
+    }
+    needs.extend(of_gone(&numbers.gone));
+    if numbers.oldest >= OLD {
+        let what = format!(
+            "The oldest unfinished job could have run for {}.",
+            words::span(numbers.oldest)
+        );
+        let remedy = "Look at unfinished jobs, and at the workers.";
+        needs.push(Need::new("warn", what, remedy).at_workers());
+    }
+    needs
+}
+
+fn of_gone(gone: &[String]) -> Option<Need> {
+    let named: Vec<&str> = gone.iter().take(NAMED_WORKERS).map(String::as_str).collect();
+    let more = match gone.len().saturating_sub(named.len()) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    let what = format!("{}{more} stopped reporting without signing off.", named.join(", "));
+    let remedy =
+        "The others take over the work. Find out why the process ended, and start another one if none took its place.";
+    (!gone.is_empty()).then(|| Need::new("warn", what, remedy).at_workers())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn workers_that_have_gone_are_named_and_linked() {
+        assert!(of_gone(&[]).is_none());
+        let of = |names: &[&str]| of_gone(&names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>()).unwrap();
+        let need = of(&["a", "b"]);
+        assert_eq!(need.what, "a, b stopped reporting without signing off.");
+        assert_eq!(need.link.unwrap().path, links::WORKERS);
+        assert!(of(&["a", "b", "c", "d"]).what.starts_with("a, b, c and 1 more stopped"));
+    }
+}

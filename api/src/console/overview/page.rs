@@ -1,0 +1,35 @@
+//! The page.
+
+use askama::Template;
+use axum::http::StatusCode;
+use axum::response::Response;
+
+use super::needs::{Need, needs};
+use super::numbers::{Numbers, numbers};
+use crate::console::frame::{Frame, answer};
+use crate::console::links;
+use crate::console::session::Session;
+use crate::http::problem::Problem;
+use crate::state::AppState;
+
+/// The page.
+#[derive(Template)]
+#[template(path = "console/overview.html")]
+struct Overview {
+    frame: Frame,
+    needs: Vec<Need>,
+    /// The numbers of the whole service; `None` for a caller that sees only a part of it.
+    numbers: Option<Numbers>,
+}
+
+/// Shows the overview.
+pub(in crate::console) async fn page(state: &AppState, session: &Session) -> Result<Response, Problem> {
+    let numbers = numbers(state, &session.principal).await?;
+    let needs = needs(state, &session.principal, numbers.as_ref()).await?;
+    let frame = Frame::of(session, links::OVERVIEW, "Overview").with_events(links::EVENTS);
+    Ok(answer(StatusCode::OK, frame, |frame| Overview {
+        frame,
+        needs,
+        numbers,
+    }))
+}

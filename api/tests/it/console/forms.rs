@@ -1,0 +1,112 @@
+//! Acts by forms: their tokens, their origins, and the rights that they need.
+
+use serde_json::{Value, json};
+
+use super::browser::{Browser, HERE, form_of};
+use crate::app::App;
+use crate::audit::{failed, trail};
+
+#[tokio::test]
+async fn a_form_without_the_token_of_its_session_does_nothing() {
+    let app = App::new().await;
+    let id = app.accepted("eraser").await;
+    let (page, cancel) = (format!("/console/jobs/{id}"), format!("/console/jobs/{id}/cancel"));
+    let browser = Browser::signed_in(&app, "eraser").await;
+    let others = Browser::signed_in(&app, "root").await.token(&page).await;
+    let own = browser.token(&page).await;
+    let here = [("origin", HERE)];
+    let there = [("origin", "https://evil.example"), ("sec-fetch-site", "cross-site")];
+    for (headers, form) in [
+        (&here[..], String::new()),
+        (&here, form_of(&[("csrf", "")])),
+        (&here, form_of(&[("csrf", &others)])),
+        (&there, form_of(&[("csrf", &own)])),
+    ] {
+        let answer = browser.send("POST", &cancel, headers, &form).await;
+        assert_eq!(answer.status, 403, "{}", answer.text);
+        assert!(answer.text.contains("id=\"problem\""), "{}", answer.text);
+    }
+    let stranger = Browser::new(&app);
+    let answer = stranger.send("POST", &cancel, &here, &form_of(&[("csrf", &own)])).await;
+    assert_eq!(answer.status, 303);
+    assert_eq!(app.get("root", &format!("/v1/jobs/{id}")).await.body["state"], "queued");
+
+    let answer = browser.post(&page, &cancel, &[]).await;
+    assert_eq!(
+        (answer.status.as_u16(), &answer.headers["location"]),
+        (303, &page.parse().unwrap())
+    );
+    assert_eq!(
+        app.get("root", &format!("/v1/jobs/{id}")).await.body["state"],
+        "cancelled"
+    );
+    let event = trail(&app).await.remove(0);
+    assert_eq!((event.act.as_str(), event.actor.as_str()), ("job.cancel", "eraser"));
+}
+
+#[tokio::test]
+async fn the_pace_of_a_job_is_set_and_lifted() {
+    let app = App::new().await;
+    let id = app.accepted("eraser").await;
+    let (page, form) = (format!("/console/jobs/{id}"), format!("/console/jobs/{id}/pace"));
+    let browser = Browser::signed_in(&app, "eraser").await;
+    for (written, expected) in [("7.5", json!(7.5)), ("", Value::Null)] {
+        let answer = browser.post(&page, &form, &[("per_second", written)]).await;
+        assert_eq!(answer.status, 303, "{}", answer.text);
+        assert_eq!(
+            app.get("root", &format!("/v1/jobs/{id}")).await.body["per_second"],
+            expected
+        );
+    }
+    let wrong = browser.post(&page, &form, &[("per_second", "fast")]).await;
+    assert_eq!(wrong.status, 422);
+    assert!(wrong.text.contains("per_second"), "{}", wrong.text);
+}
+
+#[tokio::test]
+async fn a_failed_job_is_tried_again() {
+    let app = App::new().await;
+    let id = failed(&app).await;
+    let page = format!("/console/jobs/{id}");
+    let browser = Browser::signed_in(&app, "eraser").await;
+    assert!(browser.get(&page).await.text.contains(&format!("{page}/retry")));
+    let answer = browser.post(&page, &format!("{page}/retry"), &[]).await;
+    assert_eq!(answer.status, 303, "{}", answer.text);
+    assert_eq!(app.get("root", &format!("/v1/jobs/{id}")).await.body["state"], "queued");
+}
+
+#[tokio::test]
+async fn a_caller_that_only_reads_is_offered_no_act_and_may_do_none() {
+    let app = App::new().await;
+    let id = app.accepted("eraser").await;
+    let page = format!("/console/jobs/{id}");
+    let reader = Browser::signed_in(&app, "reader").await;
+    let shown = reader.get(&page).await;
+    assert_eq!(shown.status, 200);
+    for act in ["cancel", "pace", "retry", "selection"] {
+        let path = format!("{page}/{act}");
+        assert!(!shown.text.contains(&path), "{act}: {}", shown.text);
+        let answer = reader.post(&page, &path, &[]).await;
+        assert_eq!(answer.status, 403, "{act}: {}", answer.text);
+        assert!(answer.text.contains("jobs:admin"), "{act}: {}", answer.text);
+    }
+    assert_eq!(app.get("root", &format!("/v1/jobs/{id}")).await.body["state"], "queued");
+}
+
+#[tokio::test]
+async fn a_form_has_no_more_fields_than_a_page() {
+    let app = App::new().await;
+    let id = app.accepted("eraser").await;
+    let page = format!("/console/jobs/{id}");
+    let browser = Browser::signed_in(&app, "eraser").await;
+    let token = form_of(&[("csrf", &browser.token(&page).await)]);
+    let cancel = format!("{page}/cancel");
+    // Each field takes some dozen bytes of memory beside its two.
+    let many = format!("{token}{}", "&a".repeat(5_000));
+    let answer = browser.send("POST", &cancel, &[("origin", HERE)], &many).await;
+    assert_eq!(answer.status, 413, "{}", answer.text);
+    assert_eq!(app.get("root", &format!("/v1/jobs/{id}")).await.body["state"], "queued");
+    let some = format!("{token}{}", "&a".repeat(1_000));
+    let answer = browser.send("POST", &cancel, &[("origin", HERE)], &some).await;
+    assert_eq!(answer.status, 303, "{}", answer.text);
+}
