@@ -12,6 +12,7 @@ use super::credentials::{BEARER, Credentials, Scheme, Schemes, challenge};
 use super::failures::{Failure, Source};
 use super::known::{Answer, Remembered};
 use super::origin::Origin;
+use super::presented::Presented;
 use super::state::Auth;
 use super::unproven::Unproven;
 use crate::http::limits::time::within;
@@ -75,32 +76,58 @@ impl Auth {
         }
     }
 
+    /// Returns the address that a request came from, in place of a caller's name. It is empty if it is not known.
+    // No key has such a name.
+    pub(crate) fn address(&self, parts: &Parts) -> String {
+        match Source::of(parts, self.config().api.trusted_proxies) {
+            Source::Address(address) => address.to_string(),
+            Source::Unknown => String::new(),
+        }
+    }
+
     /// Returns the caller that the credentials prove. A failed look-up in the ledger counts as a failure of `source`.
     async fn prove(&self, parts: &Parts, schemes: Schemes, source: Option<Source>) -> Result<Principal, Unproven> {
         let origin = Origin::of(parts, self.config().api.trusted_proxies);
         let credentials = Credentials::read(&parts.headers, schemes)?;
         let presented = credentials.secret.as_str();
+        let names = |name: &str| Presented::set(parts, || origin.actor(name));
         let principal = if let Some(key) = self.config().auth.find(presented) {
             if key.has_expired(self.clock().now()) {
+                names(&key.name);
                 return Err(AuthFailure::ExpiredKey.into());
             }
             Principal::new(&key.name, key.scopes.iter().copied(), key.bounds())
         } else if credentials.scheme == Scheme::Bearer && self.issuers().may_have_made(presented) {
             let principal = self.issuers().verify(presented, self.clock().now()).await?;
+            names(&principal.name);
             return Ok(principal.from(origin));
         } else {
-            self.in_ledger(presented, source).await?
+            let (answer, counted) = self.in_ledger(presented, source).await?;
+            let unproven: fn(AuthFailure) -> Unproven = if counted { Unproven::Counted } else { Unproven::Failed };
+            match answer {
+                Answer::Known(principal) => principal,
+                Answer::Expired(name) => {
+                    names(&name);
+                    return Err(unproven(AuthFailure::ExpiredKey));
+                }
+                Answer::Revoked(name) => {
+                    names(&name);
+                    return Err(unproven(AuthFailure::UnknownKey));
+                }
+                Answer::Unknown => return Err(unproven(AuthFailure::UnknownKey)),
+            }
         };
+        names(&principal.name);
         match &credentials.name {
             Some(name) if *name != principal.name => Err(AuthFailure::WrongName.into()),
             _ => Ok(principal.from(origin)),
         }
     }
 
-    /// Returns the holder of a key of the ledger.
-    async fn in_ledger(&self, presented: &str, source: Option<Source>) -> Result<Principal, Unproven> {
+    /// Returns the ledger's answer about a key, and whether it was counted as a failure.
+    async fn in_ledger(&self, presented: &str, source: Option<Source>) -> Result<(Answer, bool), Unproven> {
         let keys = self.known_keys();
-        let (answer, counted) = match (keys.remembered(presented), source) {
+        Ok(match (keys.remembered(presented), source) {
             (Remembered::Fresh(answer), _) => (answer, false),
             // The key was good before, so failures of others behind the same address do not block it.
             (Remembered::WasGood, _) | (_, None) => (keys.find(presented).await?, false),
@@ -112,16 +139,6 @@ impl Auth {
                 let failed = is_failure(&answer);
                 (answer, failed)
             }
-        };
-        let why = match answer {
-            Answer::Known(principal) => return Ok(principal),
-            Answer::Expired => AuthFailure::ExpiredKey,
-            Answer::Unknown => AuthFailure::UnknownKey,
-        };
-        Err(if counted {
-            Unproven::Counted(why)
-        } else {
-            Unproven::Failed(why)
         })
     }
 
@@ -149,7 +166,7 @@ impl Auth {
 }
 
 fn is_failure(answer: &Answer) -> bool {
-    matches!(answer, Answer::Unknown | Answer::Expired)
+    !matches!(answer, Answer::Known(_))
 }
 
 fn limited(wait: Duration) -> Problem {

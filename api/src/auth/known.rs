@@ -16,6 +16,7 @@ use tokio::time::timeout;
 
 use super::Principal;
 use crate::http::problem::{Kind, Problem};
+use crate::migrating;
 
 /// The time for which an answer of the ledger is cached. A revoked key, and a secret that a rotation ends at once, stay
 /// valid in other processes for as long.
@@ -37,7 +38,10 @@ const QUESTIONS: usize = 2;
 #[derive(Clone)]
 pub(super) enum Answer {
     Known(Principal),
-    Expired,
+    /// The key, or the secret that was presented, has expired. Holds the key's name.
+    Expired(String),
+    /// The key was revoked. Holds its name.
+    Revoked(String),
     Unknown,
 }
 
@@ -104,6 +108,9 @@ impl KnownKeys {
             }
             memory.removals
         };
+        if !self.ledger.is_migrated() {
+            return Err(migrating::waits());
+        }
         let asked = Instant::now();
         let found = self.ledger.key_by_hash(&hash).await?;
         // The database does not compare in constant time; this does.
@@ -113,7 +120,12 @@ impl KnownKeys {
             .as_ref()
             .filter(|found| is_worth_noting(found))
             .map(|found| found.row.key.name.clone());
-        let answer = found.map_or(Answer::Unknown, |found| answer(found.row, found.left));
+        let answer = if let Some(found) = found {
+            answer(found.row, found.left)
+        } else {
+            let revoked = self.ledger.revoked_key(&hash).await?;
+            revoked.map_or(Answer::Unknown, Answer::Revoked)
+        };
         {
             let mut memory = self.memory();
             if memory.removals == removals {
@@ -195,7 +207,7 @@ fn is_worth_noting(found: &FoundKey) -> bool {
 /// Returns the answer for a row of the ledger. The key, or the secret that was presented, is valid for `left`.
 fn answer(row: KeyRow, left: Option<Duration>) -> Answer {
     if left.is_some_and(|left| left.is_zero()) {
-        return Answer::Expired;
+        return Answer::Expired(row.key.name);
     }
     // A scope that this version does not know is ignored.
     let scopes = Scope::iter().filter(|known| row.key.scopes.iter().any(|scope| scope == known.as_str()));

@@ -5,6 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use axum::extract::ConnectInfo;
 use axum::http::HeaderMap;
 use axum::http::request::Parts;
+use lethe_common::ledger::Actor;
 
 use crate::http::observe::RequestId;
 
@@ -24,6 +25,15 @@ impl Origin {
         Self {
             address: address(parts, proxies),
             request: parts.extensions.get().map(|RequestId(id)| id.clone()),
+        }
+    }
+
+    /// Returns the caller called `name` as the audit trail names it.
+    pub(super) fn actor(&self, name: &str) -> Actor {
+        Actor {
+            name: name.to_owned(),
+            address: self.address,
+            request: self.request.clone(),
         }
     }
 }

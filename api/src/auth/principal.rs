@@ -41,11 +41,7 @@ impl Principal {
 
     /// Returns the caller as the audit trail names it.
     pub(crate) fn actor(&self) -> Actor {
-        Actor {
-            name: self.name.clone(),
-            address: self.origin.address,
-            request: self.origin.request.clone(),
-        }
+        self.origin.actor(&self.name)
     }
 
     pub(crate) fn has(&self, scope: Scope) -> bool {
@@ -163,7 +159,12 @@ impl Principal {
 
     /// Returns whether the caller sees this job.
     pub(crate) fn sees(&self, job: &JobView) -> bool {
-        self.reaches_all(&job.targets) && (job.principal == self.name || self.sees_all())
+        self.sees_job_of(&job.principal, &job.targets)
+    }
+
+    /// Returns whether the caller sees a job of `principal` about these targets.
+    pub(crate) fn sees_job_of(&self, principal: &str, targets: &BTreeSet<String>) -> bool {
+        self.reaches_all(targets) && (principal == self.name || self.sees_all())
     }
 
     /// Returns whether the caller sees a schedule of `principal`. Without `target` it is about several targets.
@@ -175,6 +176,11 @@ impl Principal {
     /// Refuses a caller that may not cancel, retry or change a job. A caller that may erase controls its own jobs.
     pub(crate) fn require_control(&self, job: &JobView) -> Result<(), Denied> {
         self.require_control_of(&job.principal, self.reaches_all(&job.targets))
+    }
+
+    /// Refuses a caller that controls no job, not even one of its own.
+    pub(crate) fn require_some_control(&self) -> Result<(), Denied> {
+        self.require_control_of(&self.name, true)
     }
 
     /// Refuses a caller that may not change a schedule of `principal`. Without `target` it is about several targets.

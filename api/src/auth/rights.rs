@@ -76,7 +76,7 @@ impl Auth {
         } else {
             match self.known_keys().by_name(name).await? {
                 Answer::Known(principal) => Some(principal),
-                Answer::Expired | Answer::Unknown => None,
+                Answer::Expired(_) | Answer::Revoked(_) | Answer::Unknown => None,
             }
         };
         // A new key under this name may be bound to another person, whom the schedule does not mean. Rights that cannot

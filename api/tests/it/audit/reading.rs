@@ -30,6 +30,8 @@ async fn events_are_filtered_cut_into_pages_and_written_as_tables() {
     assert_eq!(acts(&operators), ["pause"; 3]);
     let effects: Vec<_> = operators.iter().map(|event| event["effect"].clone()).collect();
     assert_eq!(effects, ["unchanged", "unchanged", "done"], "the newest first");
+    assert_eq!(acts(&events(&app, "?effect=unchanged").await), ["pause"; 2]);
+    assert_eq!(acts(&events(&app, "?act=pause&effect=done").await), ["pause"; 1]);
     assert_eq!(
         events(&app, "?act=pause&since=2100-01-01T00:00:00Z").await,
         [] as [Value; 0]
@@ -103,6 +105,7 @@ async fn the_trail_is_for_those_who_may_read_all_of_it() {
     }
     for (query, says) in [
         ("act=none", "job.cancel"),
+        ("effect=none", "write one of done, unchanged, refused"),
         ("since=yesterday", "2030"),
         ("until=1", "2030"),
         ("after=x", "next"),
@@ -136,9 +139,9 @@ async fn events_leave_with_their_retention_and_a_key_says_who_made_it_and_when_i
         keys: day,
         audit: day,
     };
-    while app.ledger.forget(kept).await.expect("the ledger answers") {}
+    while app.ledger.forget(kept).await.expect("the ledger answers").more {}
     assert!(events(&app, "?act=key.create").await.len() == 1);
     kept.audit = Duration::ZERO;
-    while app.ledger.forget(kept).await.expect("the ledger answers") {}
+    while app.ledger.forget(kept).await.expect("the ledger answers").more {}
     assert!(trail(&app).await.is_empty());
 }
