@@ -13,6 +13,7 @@ mod failures;
 mod issuers;
 mod known;
 mod origin;
+mod presented;
 mod principal;
 mod rights;
 mod state;
@@ -21,6 +22,7 @@ mod unproven;
 
 pub(crate) use credentials::{BEARER, Scheme, Schemes};
 pub(crate) use denied::Denied;
+pub(crate) use presented::Presented;
 pub(crate) use principal::Principal;
 pub(crate) use rights::{are_within, written};
 pub(crate) use state::Auth;

@@ -19,7 +19,7 @@ mod outcome;
 mod read;
 mod repeat;
 mod routes;
-mod sample;
+pub(crate) mod sample;
 mod system;
 mod wanted;
 

@@ -11,6 +11,7 @@ mod paced;
 mod places;
 mod port;
 mod requests;
+mod validity;
 
 pub use accept::serve;
 pub use certificates::CertificateError;

@@ -2,10 +2,13 @@
 //!
 //! Nothing here knows of routes, callers or deletions.
 
+pub(crate) mod accept;
 pub(crate) mod body;
 pub(crate) mod browsers;
 pub(crate) mod cors;
+pub(crate) mod exact;
 pub(crate) mod extract;
+pub(crate) mod format;
 pub(crate) mod headers;
 pub(crate) mod idempotency;
 pub(crate) mod json;

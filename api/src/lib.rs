@@ -4,23 +4,27 @@
 //! touches a store, and never calls a worker.
 //!
 //! The modules depend on each other in one direction, which `tests/rooms.py` checks. `http` knows no caller, and `auth`
-//! knows no handler. `state` is shared by the handlers. `deletion` admits every job. `routes` and `compat` are the
-//! handlers. `router` connects routes to them.
+//! knows no handler. `state` is shared by the handlers. `refusals` notes acts without the right to them. `deletion`
+//! admits every job. `routes` and `compat` are the handlers. `console` shows what they answer, with plots of `history`.
+//! `router` connects routes to them, and `openapi` describes the routes.
 
 mod auth;
 mod compat;
 pub mod connections;
+mod console;
 #[cfg(test)]
 #[path = "../../common/src/damage.rs"]
 mod damage;
 mod deletion;
 mod fingerprint;
+mod history;
 mod http;
 mod job;
 mod migrating;
 mod openapi;
 mod readiness;
 mod readings;
+mod refusals;
 mod router;
 mod routes;
 mod schedules;

@@ -10,8 +10,15 @@ use lethe_common::ledger::Ledger;
 
 use crate::http::problem::{Kind, Problem, page};
 
-/// The templates of routes that answer without the ledger.
-const WITHOUT: [&str; 5] = ["/livez", "/readyz", "/metrics", "/openapi.json", page::PATH];
+/// The templates of routes that answer without the ledger. A key of the ledger is refused there too, for a while.
+const WITHOUT: [&str; 6] = [
+    "/livez",
+    "/readyz",
+    "/metrics",
+    "/openapi.json",
+    page::PATH,
+    "/console/assets/{file}",
+];
 
 /// The page that shows the `OpenAPI` document, and what it loads.
 const DOCS: &str = "/docs";
@@ -21,9 +28,14 @@ pub(crate) async fn guard(State(ledger): State<Ledger>, request: Request, next: 
     if ledger.is_migrated() || is_without(&request) {
         return next.run(request).await;
     }
+    waits().into_response()
+}
+
+/// Returns the problem of a request that needs a table before the ledger is migrated.
+pub(crate) fn waits() -> Problem {
     let why = "nothing was accepted: this process waits for the ledger's migrations, and the log says what to do. \
         Send the request again later";
-    Problem::new(Kind::LedgerUnavailable, why).into_response()
+    Problem::new(Kind::LedgerUnavailable, why)
 }
 
 fn is_without(request: &Request) -> bool {

@@ -11,6 +11,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::compat;
+use crate::console;
 use crate::http::browsers;
 use crate::http::cors;
 use crate::http::limits::pace;
@@ -19,6 +20,7 @@ use crate::http::problem::page;
 use crate::http::unknown::unknown;
 use crate::migrating;
 use crate::openapi;
+use crate::refusals;
 use crate::routes::{audit, health, jobs, keys, metrics, pause, schedules, siblings, targets, workers};
 use crate::state::AppState;
 
@@ -29,13 +31,18 @@ use crate::state::AppState;
 /// Never: the document that describes the routes is always JSON.
 pub fn router(state: AppState) -> Router {
     let (router, document) = described(&state).split_for_parts();
-    let document = document.to_json().expect("the document holds only what JSON can");
-    let voice: VoiceOf = compat::voice;
+    let document = openapi::finished(document)
+        .to_json()
+        .expect("the document holds only what JSON can");
+    let voice: VoiceOf = |request| console::voice(request).unwrap_or_else(|| compat::voice(request));
     router
         .merge(openapi::route(document))
+        .merge(console::routes(&state))
         .route(page::PATH, get(async || page::render()))
         .fallback(async |uri: Uri| unknown(&uri))
+        .layer(from_fn_with_state(state.clone(), console::at_root))
         .layer(from_fn_with_state(state.auth().clone(), compat::authenticate))
+        .layer(from_fn_with_state(state.refusals().clone(), refusals::note))
         .layer(from_fn_with_state(state.ledger().clone(), migrating::guard))
         .layer(CatchPanicLayer::custom(observe::panicked))
         .layer(from_fn(pace::announce))
@@ -57,7 +64,9 @@ fn described(state: &AppState) -> OpenApiRouter<AppState> {
 /// Returns the routes with the usual time limit.
 fn quick() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
-        .routes(routes!(jobs::list::list))
+        .routes(routes!(jobs::list::list, jobs::matching::pace::pace))
+        .routes(routes!(jobs::matching::cancel::cancel))
+        .routes(routes!(jobs::matching::retry::retry))
         .routes(routes!(jobs::get::get, jobs::change::change))
         .routes(routes!(jobs::items::items))
         .routes(routes!(jobs::cancel::cancel))

@@ -4,6 +4,7 @@ use lethe_common::limits;
 use tokio_util::sync::CancellationToken;
 
 use crate::connections::{self, Limits, Port};
+use crate::console;
 use crate::router::router;
 use crate::schedules;
 use crate::state::AppState;
@@ -36,6 +37,15 @@ pub async fn serve(port: impl Into<Port>, state: AppState, shutdown: Cancellatio
         };
         sweeper.stopping().run_until_cancelled(sweeping).await;
     });
+    let noting = state.clone();
+    state.tasks().spawn(async move {
+        noting.refusals().run(noting.stopping()).await;
+    });
+    let sampler = state.clone();
+    state.tasks().spawn(async move {
+        let sampling = console::sample(&sampler);
+        sampler.stopping().run_until_cancelled(sampling).await;
+    });
     let begun = shutdown.clone();
     let ending = async move {
         begun.cancelled().await;
@@ -57,14 +67,17 @@ pub async fn serve(port: impl Into<Port>, state: AppState, shutdown: Cancellatio
     }
     state.tasks().close();
     state.tasks().wait().await;
+    state.refusals().finish().await;
 }
 
 /// Fails jobs whose time limit has passed, again and again. Workers do this too, but there may be no worker.
 async fn give_up(state: &AppState) {
+    let mut wait = limits::INTERVAL;
     loop {
-        tokio::time::sleep(limits::INTERVAL).await;
-        if let Err(error) = limits::give_up(state.ledger(), state.doorbell()).await {
+        tokio::time::sleep(wait).await;
+        wait = limits::give_up(state.ledger(), state.doorbell()).await.unwrap_or_else(|error| {
             tracing::debug!(ledger.sqlstate = error.sqlstate(), error = %error, "jobs past their time limit could not be ended");
-        }
+            limits::INTERVAL
+        });
     }
 }

@@ -6,18 +6,22 @@ use axum::extract::FromRef;
 use lethe_common::clock::Clock;
 use lethe_common::config::Config;
 use lethe_common::doorbell::Doorbell;
-use lethe_common::ledger::Ledger;
+use lethe_common::ledger::{Ledger, ServiceState};
 use lethe_common::metrics::Metrics;
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::auth::Auth;
 use crate::fingerprint::Fingerprints;
+use crate::history::History;
 use crate::http::limits::backlog::Backlog;
 use crate::http::limits::places::Places;
 use crate::http::limits::remembered::Remembered;
+use crate::http::problem::Problem;
 use crate::readiness::Seen;
 use crate::readings::Readings;
+use crate::refusals::Refusals;
 
 /// The state that handlers share. Clones are the same state.
 #[derive(Clone)]
@@ -34,7 +38,11 @@ struct Shared {
     backlog: Backlog,
     places: Places,
     readiness: Remembered<Seen>,
+    service: Remembered<Result<ServiceState, Problem>>,
     readings: Readings,
+    history: History,
+    refusals: Refusals,
+    rescheduled: Notify,
     stopping: CancellationToken,
     tasks: TaskTracker,
 }
@@ -44,10 +52,14 @@ impl AppState {
     pub fn new(config: Arc<Config>, ledger: Ledger, doorbell: Doorbell, metrics: Metrics, clock: Clock) -> Self {
         metrics.expose_api();
         let fingerprints = Fingerprints::new(ledger.clone());
+        let tasks = TaskTracker::new();
         Self(Arc::new(Shared {
             places: Places::new(&config.api),
             readiness: Remembered::new(),
+            service: Remembered::new(),
             readings: Readings::new(ledger.clone()),
+            history: History::default(),
+            refusals: Refusals::new(Arc::clone(&config), ledger.clone(), tasks.clone()),
             backlog: Backlog::new(&config.api),
             auth: Auth::new(Arc::clone(&config), ledger.clone(), clock.clone(), fingerprints.clone()),
             config,
@@ -56,8 +68,9 @@ impl AppState {
             metrics,
             clock,
             fingerprints,
+            rescheduled: Notify::new(),
             stopping: CancellationToken::new(),
-            tasks: TaskTracker::new(),
+            tasks,
         }))
     }
 
@@ -85,8 +98,21 @@ impl AppState {
         &self.0.auth
     }
 
+    /// Returns the cache of the service's last state. Reading it counts all unfinished jobs.
+    pub(crate) fn service(&self) -> &Remembered<Result<ServiceState, Problem>> {
+        &self.0.service
+    }
+
     pub(crate) fn readings(&self) -> &Readings {
         &self.0.readings
+    }
+
+    pub(crate) fn history(&self) -> &History {
+        &self.0.history
+    }
+
+    pub(crate) fn refusals(&self) -> &Refusals {
+        &self.0.refusals
     }
 
     pub(crate) fn fingerprints(&self) -> &Fingerprints {
@@ -104,6 +130,11 @@ impl AppState {
     /// Returns the cache of the last readiness check.
     pub(crate) fn readiness(&self) -> &Remembered<Seen> {
         &self.0.readiness
+    }
+
+    /// Returns the notification that a schedule was stored or resumed here: it may be due earlier than others.
+    pub(crate) fn rescheduled(&self) -> &Notify {
+        &self.0.rescheduled
     }
 
     /// Returns the token that shutdown cancels. Streams and waits then end early.

@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use jiff::Timestamp;
+use lethe_common::clock::from_millis;
 use lethe_common::config::Target;
 use lethe_common::filter::Type;
 use lethe_common::job::StoreKind;
@@ -18,26 +20,42 @@ pub(crate) const HEARD_WITHIN: Duration = Duration::from_secs(15);
 #[derive(Default, Serialize, ToSchema)]
 pub(crate) struct StoreHealth {
     /// Workers that reach it.
-    up: usize,
+    pub(crate) up: usize,
     /// Workers that do not reach it.
-    down: usize,
+    pub(crate) down: usize,
     /// The reasons, words of a closed list.
-    codes: BTreeSet<String>,
+    pub(crate) codes: BTreeSet<String>,
 }
 
 /// A fault of a mapping: it does not fit the schema of a store.
 #[derive(Serialize, Deserialize, ToSchema, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Fault {
     /// The table.
-    table: String,
+    pub(crate) table: String,
     /// The fault, and what to write instead.
-    fault: String,
+    pub(crate) fault: String,
+}
+
+/// Errors of a target's stores in calls of workers, since the last call that succeeded.
+#[derive(Serialize, ToSchema)]
+#[schema(as = TargetTrouble)]
+pub(crate) struct Trouble {
+    /// The last error, a word of a closed list.
+    #[schema(example = "unavailable")]
+    pub(crate) code: String,
+    /// When the first of these calls failed.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub(crate) since: Option<Timestamp>,
+    /// When the first worker tries again; `null`: workers go on trying.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub(crate) next_attempt_at: Option<Timestamp>,
 }
 
 /// The reports of all workers about a target, merged.
 #[derive(Default)]
 pub(crate) struct TargetReport {
     pub(crate) stores: BTreeMap<String, StoreHealth>,
+    pub(crate) trouble: Option<Trouble>,
     pub(crate) faults: BTreeSet<Fault>,
 }
 
@@ -48,6 +66,12 @@ struct Report {
     stores: BTreeMap<String, Reached>,
     #[serde(default)]
     faults: Vec<Fault>,
+    /// The last error of its stores, if no call has succeeded since.
+    met: Option<String>,
+    /// For how long there have been such errors, in milliseconds at the time of the report.
+    met_for_ms: Option<i64>,
+    /// The milliseconds from the report until the next attempt.
+    next_in_ms: Option<i64>,
     /// The types of columns, by table and column.
     #[serde(default)]
     types: BTreeMap<String, BTreeMap<String, Type>>,
@@ -59,6 +83,18 @@ struct Reached {
     code: Option<String>,
 }
 
+impl Trouble {
+    /// Returns it with the earlier times of both.
+    fn merged(self, others: &Self) -> Self {
+        let earlier = |one: Option<Timestamp>, other: Option<Timestamp>| one.into_iter().chain(other).min();
+        Self {
+            since: earlier(self.since, others.since),
+            next_attempt_at: earlier(self.next_attempt_at, others.next_attempt_at),
+            ..self
+        }
+    }
+}
+
 impl TargetReport {
     /// Merges the reports of `workers` about the target called `name`.
     pub(crate) fn by(workers: &[WorkerRow], name: &str) -> Self {
@@ -68,6 +104,18 @@ impl TargetReport {
                 continue;
             };
             found.faults.extend(report.faults);
+            if let Some(code) = report.met {
+                let after = |ms: i64| from_millis(worker.last_seen_at.saturating_add(ms));
+                let met = Trouble {
+                    code,
+                    since: report.met_for_ms.and_then(|ms| after(ms.saturating_neg())),
+                    next_attempt_at: report.next_in_ms.and_then(after),
+                };
+                found.trouble = Some(match found.trouble.take() {
+                    Some(others) => met.merged(&others),
+                    None => met,
+                });
+            }
             for (store, reached) in report.stores {
                 let health = found.stores.entry(store).or_default();
                 if reached.up {

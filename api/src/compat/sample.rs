@@ -11,13 +11,13 @@ const JOB: &str = "0198f3a2-6a1c-7b60-9d2e-5a3c1f0e8b47";
 pub(super) const REQUEST_ID: &str = "0198f3a2-6a1b-7f00-8c1d-2b3a4f5e6d70";
 
 /// Returns a job that has not ended.
-pub(super) fn job() -> Value {
+pub(crate) fn job() -> Value {
     let counts = json!({
         "erased": 0, "absent": 0, "held": 0, "conflicted": 0, "unsupported": 0, "unverifiable": 0, "failed": 0, "left": 0,
         "residue": 0,
     });
     json!({
-        "id": JOB, "version": 1, "schedule": null, "principal": "web", "state": "queued", "kind": "ids",
+        "id": JOB, "version": 1, "schedule": null, "reference": null, "labels": {}, "principal": "web", "state": "queued", "kind": "ids",
         "target": "main", "table": "memories", "dry_run": false, "limit": null, "expect": null, "preview": null,
         "per_second": null, "selected": 1, "remaining": 1,
         "stores": [

@@ -5,12 +5,16 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
+use jiff::Timestamp;
 use lethe_common::config::ServerTls;
+use lethe_common::metrics;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
 use rustls::{RootCertStore, ServerConfig};
 use tokio_rustls::TlsAcceptor;
+
+use super::validity;
 
 /// The least time between two checks of the files.
 const LOOK: Duration = Duration::from_secs(1);
@@ -31,6 +35,8 @@ pub(super) struct Certificates {
 
 struct Current {
     acceptor: TlsAcceptor,
+    /// When the first certificate of the chain to end does so, if that can be read.
+    ends: Option<Timestamp>,
     /// The modification times of the files, taken before they were read.
     written: Vec<Option<SystemTime>>,
     looked_at: Instant,
@@ -48,12 +54,15 @@ impl fmt::Debug for Certificates {
 impl Certificates {
     /// Reads the files that the configuration names.
     pub(super) fn read(files: &ServerTls) -> Result<Self, CertificateError> {
+        // Taken before the read: a file that changes meanwhile is read again.
+        let written = written(files);
+        let (acceptor, ends) = acceptor(files)?;
         Ok(Self {
             files: files.clone(),
             current: Mutex::new(Current {
-                // Taken before the read: a file that changes meanwhile is read again.
-                written: written(files),
-                acceptor: acceptor(files)?,
+                acceptor,
+                ends,
+                written,
                 looked_at: Instant::now(),
             }),
         })
@@ -67,8 +76,8 @@ impl Certificates {
             let written = written(&self.files);
             if written != current.written {
                 match acceptor(&self.files) {
-                    Ok(acceptor) => {
-                        current.acceptor = acceptor;
+                    Ok((acceptor, ends)) => {
+                        (current.acceptor, current.ends) = (acceptor, ends);
                         tracing::info!("the port's certificate was read again");
                     }
                     // One file may be new, and the other not written yet.
@@ -78,6 +87,9 @@ impl Certificates {
                 }
                 current.written = written;
             }
+        }
+        if let Some(ends) = current.ends {
+            metrics::certificate_ends(ends);
         }
         current.acceptor.clone()
     }
@@ -89,7 +101,8 @@ fn written(files: &ServerTls) -> Vec<Option<SystemTime>> {
     paths.map(at).collect()
 }
 
-fn acceptor(files: &ServerTls) -> Result<TlsAcceptor, CertificateError> {
+/// Returns the acceptor, and when its certificate ends.
+fn acceptor(files: &ServerTls) -> Result<(TlsAcceptor, Option<Timestamp>), CertificateError> {
     let because = |path: &Path| {
         let path = path.to_owned();
         move |why: String| CertificateError { path, why }
@@ -107,11 +120,13 @@ fn acceptor(files: &ServerTls) -> Result<TlsAcceptor, CertificateError> {
         }
     };
     let key = PrivateKeyDer::from_pem_file(&files.key).map_err(|error| because(&files.key)(error.to_string()))?;
+    let chain = certificates(&files.certificate)?;
+    let ends = chain.iter().filter_map(|certificate| validity::end(certificate)).min();
     let mut config = builder
-        .with_single_cert(certificates(&files.certificate)?, key)
+        .with_single_cert(chain, key)
         .map_err(|error| because(&files.certificate)(error.to_string()))?;
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Ok(TlsAcceptor::from(Arc::new(config)))
+    Ok((TlsAcceptor::from(Arc::new(config)), ends))
 }
 
 fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, CertificateError> {

@@ -10,6 +10,12 @@ use tokio::time::{Sleep, sleep};
 
 use super::requests::Requests;
 
+/// The most reads in a row. Then the connection answers, and reads on later.
+// tokio lets a task do 128 operations in a turn, and no timer ends after them. hyper reads bytes without content, such as
+// zeros before the length of a chunk, for as long as there are any: their request would never run out of time. Over TLS a
+// read takes several operations.
+const READS: u32 = 8;
+
 /// A stream that fails if the head of a request takes too long, or if the peer stops reading.
 #[derive(Debug)]
 pub(super) struct Paced<S> {
@@ -17,6 +23,8 @@ pub(super) struct Paced<S> {
     requests: Requests,
     /// The number that [`Requests::now`] returned at the last read.
     seen: u64,
+    /// The reads since one had to wait.
+    reads: u32,
     head: Patience,
     taken: Patience,
 }
@@ -26,10 +34,25 @@ impl<S> Paced<S> {
         Self {
             stream,
             seen: requests.now().0,
+            reads: 0,
             requests,
             head: Patience::new(head),
             taken: Patience::new(taken),
         }
+    }
+}
+
+impl<S: AsyncRead + Unpin> Paced<S> {
+    /// Reads, unless the last [`READS`] calls did. Then the task is woken to go on.
+    fn read_in_turn(&mut self, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let read = if self.reads < READS {
+            Pin::new(&mut self.stream).poll_read(cx, buffer)
+        } else {
+            cx.waker().wake_by_ref();
+            Poll::Pending
+        };
+        self.reads = if read.is_ready() { self.reads + 1 } else { 0 };
+        read
     }
 }
 
@@ -41,7 +64,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Paced<S> {
             self.head.stop();
         }
         let before = buffer.filled().len();
-        let read = Pin::new(&mut self.stream).poll_read(cx, buffer);
+        let read = self.read_in_turn(cx, buffer);
         if is_answered {
             // This reads a body, which has limits of its own.
             return read;

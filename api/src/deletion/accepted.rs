@@ -4,9 +4,18 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use lethe_common::clock::to_millis;
-use lethe_common::job::StoreKind;
-use lethe_common::ledger::{JobView, NewJob, StoreCounts};
+use lethe_common::doorbell::Ring;
+use lethe_common::job::{JobId, StoreKind};
+use lethe_common::ledger::{JobView, NewJob, StoreCounts, Wait, WaitReason};
 use lethe_common::state::State;
+
+use crate::state::AppState;
+
+/// Logs that a job was accepted, and notifies the workers.
+pub(crate) fn announce(state: &AppState, id: JobId, kind: &str) {
+    tracing::info!(job.id = %id, job.kind = kind, "a job was accepted");
+    state.doorbell().ring(Ring::Work);
+}
 
 /// Returns the view of a job that was accepted just now.
 // Reading it back from the ledger would cost each acceptance three queries. Its times come from this process' clock
@@ -44,11 +53,12 @@ pub(crate) fn just_accepted(job: &NewJob, now: Timestamp) -> JobView {
         slices: job.execution.slices.map(u64::from),
         opaque_id: job.execution.opaque_id.clone(),
         schedule: job.execution.schedule.clone(),
-        waits_for_window: job
-            .execution
-            .windows
-            .as_ref()
-            .is_some_and(|windows| windows.are_closed(now)),
+        marks: job.execution.marks.clone(),
+        // What it waits for otherwise is known to the ledger.
+        waits_for: job
+            .not_before
+            .filter(|at| *at > now)
+            .map(|at| Wait::new(WaitReason::NotBefore, Some(now), Some(at))),
         task_forgotten: false,
         accepted_at: now,
         not_before: job.not_before.unwrap_or(now),
@@ -61,6 +71,7 @@ pub(crate) fn just_accepted(job: &NewJob, now: Timestamp) -> JobView {
         round: 0,
         selected,
         remaining: selected,
+        recent_rate: None,
         error_code: None,
         version_erased: None,
         snapshot: None,

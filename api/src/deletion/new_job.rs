@@ -163,10 +163,14 @@ pub(crate) fn by_query(
     read: impl FnOnce(&Table) -> Result<Filter, Problem>,
 ) -> Result<NewJob, Problem> {
     let (job, (target, table)) = without_ids(config, principal, options)?;
-    // A query compares column values, and in this table they differ from the names that callers use.
-    let comparable = |columns: &Columns| columns.owners.is_none() && columns.uuids != Some(Uuids::Hex);
-    if !table.columns.as_ref().is_none_or(comparable) {
-        let what = "this table does not support queries: select by `ids` or `subject`";
+    // A query compares column values, and in this table they differ from the UUIDs that callers write.
+    let is_comparable = |columns: &Columns| columns.uuids != Some(Uuids::Hex);
+    if !table.columns.as_ref().is_none_or(is_comparable) {
+        let what = format_args!(
+            "table `{}` stores UUIDs as 32 digits (`uuids = \"hex\"`), which queries do not compare: select by `ids` or \
+             `subject`",
+            table.name
+        );
         return Err(Problem::invalid(QUERY, what));
     }
     let filter = read(table)?;
@@ -180,13 +184,18 @@ pub(crate) fn by_query(
     })
 }
 
+/// Returns the scope of the caller's idempotency keys.
+pub(crate) fn scope(principal: &Principal) -> Scope {
+    Scope {
+        principal: principal.name.clone(),
+        route: ROUTE,
+    }
+}
+
 fn new(principal: &Principal, options: &Options) -> NewJob {
     NewJob {
         id: JobId::new(),
-        scope: Scope {
-            principal: principal.name.clone(),
-            route: ROUTE,
-        },
+        scope: scope(principal),
         idempotency: None,
         request: None,
         target: None,
@@ -200,7 +209,10 @@ fn new(principal: &Principal, options: &Options) -> NewJob {
         limit: options.limit,
         expect: options.expect,
         per_second: options.per_second.map(f64::from),
-        execution: ExecutionOptions::default(),
+        execution: ExecutionOptions {
+            marks: options.marks.clone(),
+            ..ExecutionOptions::default()
+        },
         not_before: options.not_before.map(clock::to_millis),
         trace: None,
         partitions: Vec::new(),

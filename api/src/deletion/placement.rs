@@ -127,12 +127,22 @@ fn needs(
         return Ok(());
     }
     let what = format_args!(
-        "table `{}` of target `{}` does not map this field: map `{section}.{}` in the configuration, or choose other tables",
+        "table `{}` of target `{}` does not map this field: {}, or choose other tables",
         table.name,
         target.name,
-        mapping_word(field)
+        to_map(section, field)
     );
     Err(Problem::invalid(name, what))
+}
+
+/// Returns the advice about a field that a section of a mapping lacks.
+// The API reads no schema. The command does, and it finds owners that rows only reference.
+pub(crate) fn to_map(section: &str, field: Field) -> String {
+    let line = match (section, field) {
+        ("columns", Field::User) => " (`lethe targets check` prints the line, also for an owner in another table)",
+        _ => "",
+    };
+    format!("map `{section}.{}` in the configuration{line}", mapping_word(field))
 }
 
 pub(crate) fn named<'a>(targets: &[&'a Target], name: &str) -> Result<&'a Target, Problem> {

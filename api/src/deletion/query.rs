@@ -12,6 +12,7 @@ mod one;
 mod read;
 mod term;
 
+pub(crate) use fields::names;
 pub(crate) use language::Query;
 pub(crate) use read::{PLACE, read};
 pub(crate) use term::scalar;

@@ -1,12 +1,14 @@
 //! The fields of `POST /v1/jobs`, in a JSON body or as parameters of an upload.
 
 mod create;
+mod marks;
 mod options;
 mod subject;
 mod text;
 mod upload;
 
 pub(crate) use create::{CreateJob, Select};
+pub(crate) use marks::{pair, reference};
 pub(crate) use options::Options;
 pub(crate) use text::text;
 pub(crate) use upload::UploadParams;

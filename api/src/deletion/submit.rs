@@ -1,15 +1,14 @@
 //! The admission of all native, compatible and scheduled requests.
 //!
 //! The checks run in this order: column types, spellings of ids, number of unfinished jobs, in all and of the caller.
-//! After them only the ledger can refuse a job. A repeated request makes no job, so no limit refuses it.
+//! After them only the ledger can refuse a job. A repeated request makes no job, so no check refuses it.
 
 use std::time::Duration;
 
-use lethe_common::doorbell::Ring;
 use lethe_common::job::JobId;
-use lethe_common::ledger::{Accepted, InMemory, JobView, NewJob, Run, ScheduleRow};
+use lethe_common::ledger::{Accepted, HeldRequest, JobView, NewJob, Run, ScheduleRow};
 
-use super::accepted::just_accepted;
+use super::accepted::{announce, just_accepted};
 use super::column_types::Says;
 use super::{column_types, spelling};
 use crate::http::limits::backlog::request_refused;
@@ -43,13 +42,17 @@ pub(crate) async fn submit(
     held: Option<Held>,
     columns: Columns<'_>,
 ) -> Result<Submitted, Problem> {
-    check(state, &mut job, columns).await?;
-    let view = just_accepted(&job, state.clock().now());
-    let added = match state.backlog().admit(state.ledger(), caller, job.ids()).await {
-        Ok(added) => added,
-        Err(problem) => return earlier(state, &job, view, problem).await,
+    let admit = async {
+        check(state, &mut job, columns).await?;
+        state.backlog().admit(state.ledger(), caller, job.ids()).await
     };
-    let held = held.map(|held| Box::new(held) as Box<dyn InMemory>);
+    let admitted = admit.await;
+    let added = match admitted {
+        Ok(added) => added,
+        Err(problem) => return earlier(state, state.ledger().made_before(&job).await?, problem).await,
+    };
+    let view = just_accepted(&job, state.clock().now());
+    let held = held.map(|held| Box::new(held) as Box<dyn HeldRequest>);
     let accepted = state.ledger().accept_holding(job, held).await?;
     if !matches!(accepted, Accepted::New(_)) {
         added.give_back();
@@ -57,21 +60,16 @@ pub(crate) async fn submit(
     settle(state, accepted, view).await
 }
 
-/// Returns the job that a refused request made before.
+/// Returns the job that a refused request made before: `made`.
 ///
 /// # Errors
 /// `problem`, if it made none.
-pub(crate) async fn earlier(
-    state: &AppState,
-    job: &NewJob,
-    view: JobView,
-    problem: Problem,
-) -> Result<Submitted, Problem> {
-    let Some(id) = state.ledger().made_before(job).await? else {
+pub(crate) async fn earlier(state: &AppState, made: Option<JobId>, problem: Problem) -> Result<Submitted, Problem> {
+    let Some(id) = made else {
         request_refused(&problem);
         return Err(problem);
     };
-    settle(state, Accepted::Replay(id), view).await
+    joined(state, id).await
 }
 
 /// Accepts a job as a run of a due schedule. `next` is the next time in milliseconds since 1970.
@@ -86,7 +84,7 @@ pub(crate) async fn run(
     let added = state.backlog().admit(state.ledger(), caller, job.ids()).await?;
     let run = state.ledger().fire(due, next, &job).await?;
     if run == Run::Fired {
-        state.doorbell().ring(Ring::Work);
+        announce(state, job.id, job.kind());
     } else {
         added.give_back();
     }
@@ -105,17 +103,14 @@ async fn check(state: &AppState, job: &mut NewJob, columns: Columns<'_>) -> Resu
 /// Returns the job of an acceptance: the new one in `view`, or the earlier one of the same request.
 pub(crate) async fn settle(state: &AppState, accepted: Accepted, view: JobView) -> Result<Submitted, Problem> {
     match accepted {
-        Accepted::New(_) => {
-            state.doorbell().ring(Ring::Work);
+        Accepted::New(id) => {
+            announce(state, id, &view.kind);
             Ok(Submitted {
                 job: view,
                 joined: false,
             })
         }
-        Accepted::Replay(id) => Ok(Submitted {
-            job: replayed(state, id).await?,
-            joined: true,
-        }),
+        Accepted::Replay(id) => joined(state, id).await,
         Accepted::Conflict => Err(Problem::new(
             Kind::KeyReused,
             "use another idempotency key, or send the same request as before",
@@ -127,12 +122,10 @@ pub(crate) async fn settle(state: &AppState, accepted: Accepted, view: JobView) 
     }
 }
 
-async fn replayed(state: &AppState, id: JobId) -> Result<JobView, Problem> {
+/// Returns the job that another request made.
+async fn joined(state: &AppState, id: JobId) -> Result<Submitted, Problem> {
     let job = state.ledger().job(id).await?;
-    job.ok_or_else(|| {
-        Problem::new(
-            Kind::Forgotten,
-            "the job that this idempotency key made was forgotten: use another key",
-        )
-    })
+    let forgotten = "the job that this idempotency key made was forgotten: use another key";
+    let job = job.ok_or_else(|| Problem::new(Kind::Forgotten, forgotten))?;
+    Ok(Submitted { job, joined: true })
 }

@@ -41,6 +41,20 @@ pub(crate) struct Buffered {
 }
 
 impl Buffered {
+    /// Returns a body that this process has written, with its bytes of the budget.
+    pub(crate) async fn of(bytes: Vec<u8>, places: &OfCaller<'_>, limits: &Api) -> Result<Self, Problem> {
+        let mut held = places.body();
+        held.take(bytes.len()).await?;
+        Self::checked(bytes, held, limits).await
+    }
+
+    /// Refuses a body with too many values, and takes the bytes that they need.
+    async fn checked(bytes: Vec<u8>, mut held: Held, limits: &Api) -> Result<Self, Problem> {
+        let values = shape::check(&bytes, limits.max_ids_per_request)?;
+        held.take(values.saturating_mul(VALUE)).await?;
+        Ok(Self { bytes, held })
+    }
+
     /// Drops the text of a body that was parsed. Its values take as much memory, until the ledger has them.
     pub(crate) fn parsed(self) -> Held {
         self.held
@@ -157,9 +171,7 @@ impl Incoming {
             held.take(part.len()).await?;
             bytes.extend_from_slice(&part);
         }
-        let values = shape::check(&bytes, limits.max_ids_per_request)?;
-        held.take(values.saturating_mul(VALUE)).await?;
-        Ok(Buffered { bytes, held })
+        Buffered::checked(bytes, held, limits).await
     }
 
     /// Returns `made`. If it is a refusal, this first reads and drops the rest of the body.

@@ -70,9 +70,13 @@ fn is_foreign(headers: &HeaderMap, api: &Api) -> bool {
     let origin = headers.get(header::ORIGIN).map(HeaderValue::as_bytes);
     // `*` is meant for pages that write the credentials themselves, not for credentials that the browser keeps.
     let is_every = api.cors.origins.iter().any(|known| known == "*");
-    if origin.is_some_and(|origin| api.cors.allows(origin)) && !(is_every && is_kept(headers)) {
-        return false;
-    }
+    let is_named = origin.is_some_and(|origin| api.cors.allows(origin)) && !(is_every && is_kept(headers));
+    !is_named && is_elsewhere(headers, api)
+}
+
+/// Returns whether a page of another origin sent the request, whatever the configuration says of it.
+pub(crate) fn is_elsewhere(headers: &HeaderMap, api: &Api) -> bool {
+    let origin = headers.get(header::ORIGIN).map(HeaderValue::as_bytes);
     match headers.get(SITE).map(HeaderValue::as_bytes) {
         // A page of ours, or an address that a person typed.
         Some(b"same-origin" | b"none") => false,

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::{FromRef, FromRequest, FromRequestParts, Path, Query, Request};
+use axum::http::Uri;
 use axum::http::request::Parts;
+use form_urlencoded::Serializer;
 use lethe_common::config::Config;
 use lethe_common::job::JobId;
 use serde::de::DeserializeOwned;
@@ -20,11 +22,27 @@ pub(crate) struct Params<T>(pub(crate) T);
 impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Params<T> {
     type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        let Query(params) = Query::from_request_parts(parts, state)
-            .await
-            .map_err(|rejection| json::of_query(&rejection))?;
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        Self::of(&parts.uri)
+    }
+}
+
+impl<T: DeserializeOwned> Params<T> {
+    /// Reads the query of a URI.
+    pub(crate) fn of(uri: &Uri) -> Result<Self, Problem> {
+        let Query(params) = Query::try_from_uri(uri).map_err(|rejection| json::of_query(&rejection))?;
         Ok(Self(params))
+    }
+
+    /// Reads pairs of names and values, as a query with them.
+    pub(crate) fn of_pairs<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<Self, Problem> {
+        let root = "/?";
+        let query = Serializer::for_suffix(root.to_owned(), root.len())
+            .extend_pairs(pairs)
+            .finish();
+        // Encoded again they may be too long for a URI.
+        let uri = query.parse::<Uri>();
+        Self::of(&uri.map_err(|_| Problem::invalid("the query", "write less"))?)
     }
 }
 
@@ -62,6 +80,9 @@ impl<S: Send + Sync> FromRequestParts<S> for NamePath {
     }
 }
 
+/// A request without a body. Its query may have parameters.
+pub(crate) struct NoBody;
+
 /// A request without a query and without a body.
 // If a body or a query were ignored, `POST /v1/pause` with a target in it would pause everything.
 pub(crate) struct Nothing;
@@ -76,10 +97,24 @@ where
     type Rejection = Problem;
 
     async fn from_request(request: Request<Body>, state: &S) -> Result<Self, Problem> {
-        let refused = |what| Problem::new(Kind::Invalid, format!("send no {what}: it would be ignored"));
         if request.uri().query().is_some_and(|query| !query.is_empty()) {
-            return Err(refused("query"));
+            return Err(ignored("query"));
         }
+        NoBody::from_request(request, state).await.map(|NoBody| Self)
+    }
+}
+
+fn ignored(what: &str) -> Problem {
+    Problem::new(Kind::Invalid, format!("send no {what}: it would be ignored"))
+}
+
+impl<S: Send + Sync> FromRequest<S> for NoBody
+where
+    Arc<Config>: FromRef<S>,
+{
+    type Rejection = Problem;
+
+    async fn from_request(request: Request<Body>, state: &S) -> Result<Self, Problem> {
         let within = Arc::<Config>::from_ref(state).api.request_timeout.min(EMPTY);
         let (parts, body) = request.into_parts();
         let mut incoming = Incoming::new(body, 0);
@@ -89,7 +124,7 @@ where
                 Ok(Some(_)) => {}
                 Ok(None) => break Ok(Self),
                 // A body that is late or breaks off was announced, so it is refused like one that arrives.
-                Err(_) => break Err(refused("body")),
+                Err(_) => break Err(ignored("body")),
             }
         };
         incoming.settle(&parts.headers, nothing).await

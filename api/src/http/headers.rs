@@ -2,14 +2,21 @@
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use lethe_common::job::JobId;
-use lethe_common::telemetry::TraceContext;
+use lethe_common::telemetry::{self, TraceContext};
+use tracing::Span;
 
 /// The id of the job that an answer is about.
 const JOB: HeaderName = HeaderName::from_static("lethe-job");
 
-/// Returns the trace of the request. The job keeps it, so that traces lead to the job.
+/// Returns the span that the caller's trace continues from.
+pub(crate) fn caller(headers: &HeaderMap) -> Option<TraceContext> {
+    headers.get("traceparent")?.to_str().ok()?.parse().ok()
+}
+
+/// Returns the trace of the request: the present span's, or the caller's if this process sends no traces. The job keeps
+/// it, so that traces lead to the job.
 pub(crate) fn trace(headers: &HeaderMap) -> Option<String> {
-    let trace: TraceContext = headers.get("traceparent")?.to_str().ok()?.parse().ok()?;
+    let trace = telemetry::context(&Span::current()).or_else(|| caller(headers))?;
     Some(trace.to_string())
 }
 

@@ -3,6 +3,7 @@
 use axum::extract::rejection::QueryRejection;
 use serde::de::{DeserializeOwned, Deserializer, Error};
 
+use crate::http::exact;
 use crate::http::problem::{Kind, Problem};
 
 /// The fields of later versions. They are refused by name, so that no caller relies on them.
@@ -22,6 +23,9 @@ pub(crate) fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
         refusal(&path, error.inner())
     })?;
     from.end().map_err(|error| refusal(".", &error))?;
+    if exact::is_rounded(bytes) {
+        return Err(Problem::invalid("the body", exact::INSTEAD));
+    }
     Ok(read)
 }
 

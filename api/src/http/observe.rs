@@ -9,10 +9,11 @@ use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use lethe_common::metrics;
+use lethe_common::{metrics, telemetry};
 use tracing::Instrument;
 use uuid::Uuid;
 
+use crate::http::headers;
 use crate::http::problem::{Kind, Problem};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -42,6 +43,9 @@ pub(crate) async fn observe(State(voice_of): State<VoiceOf>, mut request: Reques
         http.method = method,
         request.id = id
     );
+    if let Some(caller) = headers::caller(request.headers()) {
+        telemetry::follow(&span, caller);
+    }
     let voice = voice_of(&request);
     let reads = request.method().is_safe();
     request.extensions_mut().insert(RequestId(id.clone()));
@@ -56,13 +60,19 @@ pub(crate) async fn observe(State(voice_of): State<VoiceOf>, mut request: Reques
     }
     let took = started.elapsed();
     span.in_scope(|| tracing::debug!(http.status = status.as_u16(), ms = took.as_millis(), "answered"));
+    telemetry::answered(&span, status.as_u16());
     metrics::http_request(route, method, status.as_u16(), took);
     response
 }
 
 /// Answers in place of a handler that takes too long.
 pub(crate) async fn in_time(State(limit): State<Duration>, request: Request, next: Next) -> Response {
-    match tokio::time::timeout(limit, next.run(request)).await {
+    answered(limit, next.run(request)).await
+}
+
+/// Returns the answer of `handler`, or that of a handler that takes longer than `limit`.
+pub(crate) async fn answered(limit: Duration, handler: impl Future<Output = Response>) -> Response {
+    match tokio::time::timeout(limit, handler).await {
         Ok(response) => response,
         Err(_) => Problem::usual(Kind::Slow).into_response(),
     }
@@ -75,11 +85,14 @@ pub(crate) fn panicked(_payload: Box<dyn Any + Send>) -> Response {
     Problem::usual(Kind::Internal).into_response()
 }
 
-/// Replaces the body by the problem, keeping headers such as `allow` and `retry-after`.
+/// Replaces the body by the problem, keeping headers such as `allow` and `retry-after`. A header that the voice has set
+/// stays: a page has another policy than data.
 fn with_body(response: &Response, problem: &Problem, voice: Voice, id: &str) -> Response {
     let mut answer = voice(problem, response.status(), id);
+    let own: Vec<HeaderName> = answer.headers().keys().cloned().collect();
     for (name, value) in response.headers() {
-        if *name != header::CONTENT_TYPE && *name != header::CONTENT_LENGTH {
+        let describes_body = *name == header::CONTENT_TYPE || *name == header::CONTENT_LENGTH;
+        if !describes_body && !own.contains(name) {
             answer.headers_mut().append(name, value.clone());
         }
     }

@@ -1,8 +1,10 @@
 //! Sets of answers that several routes share, for the `OpenAPI` document.
 
+use std::collections::BTreeMap;
+
 use utoipa::IntoResponses;
 use utoipa::openapi::content::ContentBuilder;
-use utoipa::openapi::{Ref, RefOr, Response, ResponseBuilder};
+use utoipa::openapi::{Object, OneOfBuilder, Ref, RefOr, Response, ResponseBuilder, Type};
 
 use crate::job::answer::Job;
 
@@ -73,4 +75,21 @@ pub(crate) enum AcceptedJob {
     Accepted(Job),
     #[response(status = 200, description = "Accepted, and ended while waiting")]
     Ended(Job),
+}
+
+/// A job as server-sent events.
+pub(crate) struct JobEvents;
+
+impl IntoResponses for JobEvents {
+    fn responses() -> BTreeMap<String, RefOr<Response>> {
+        // Some clients read the stream as one text, others the data of each event.
+        let schema = OneOfBuilder::new()
+            .item(Ref::from_schema_name("Job"))
+            .item(Object::with_type(Type::String));
+        let content = ContentBuilder::new().schema(Some(schema)).build();
+        let response =
+            ResponseBuilder::new().description("The job, once per change that is seen, as the data of an event");
+        let response = response.content("text/event-stream", content).build();
+        BTreeMap::from([("200".to_owned(), RefOr::T(response))])
+    }
 }

@@ -1,5 +1,6 @@
 //! `GET /v1/audit`: the acts of callers, apart from deletions.
 
 mod event;
-mod format;
 pub(crate) mod list;
+
+pub(crate) use event::Event;

@@ -94,7 +94,7 @@ pub(crate) async fn readyz(State(state): State<AppState>, parts: Parts) -> (Stat
 }
 
 async fn look(state: &AppState) -> Seen {
-    let ledger = ledger(state.ledger()).await;
+    let ledger = ledger(state.ledger(), PATIENCE).await;
     let ready = ledger.is_some();
     let mut dependencies = vec![depends(Dependency::Ledger, ready, ledger, true)];
     dependencies.extend(doorbell(state));
@@ -107,17 +107,17 @@ async fn look(state: &AppState) -> Seen {
     }
 }
 
-/// Checks the dependencies, and sets their metrics.
-pub(super) async fn note(state: &AppState) {
-    ledger(state.ledger()).await;
+/// Checks the dependencies, and sets their metrics. Returns whether the ledger answers within a time limit.
+pub(super) async fn note(state: &AppState, patience: Duration) -> bool {
     doorbell(state);
+    ledger(state.ledger(), patience).await.is_some()
 }
 
 /// Pings the ledger, sets its metric, and returns the time that it took; `None` without an answer, and until this
 /// process may use the tables.
-async fn ledger(ledger: &Ledger) -> Option<Duration> {
+async fn ledger(ledger: &Ledger, patience: Duration) -> Option<Duration> {
     let start = Instant::now();
-    let up = ledger.is_migrated() && matches!(timeout(PATIENCE, ledger.ping()).await, Ok(Ok(())));
+    let up = ledger.is_migrated() && matches!(timeout(patience, ledger.ping()).await, Ok(Ok(())));
     let took = up.then(|| start.elapsed());
     metrics::dependency(Dependency::Ledger, up, took);
     took

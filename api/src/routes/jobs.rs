@@ -7,6 +7,7 @@ pub(crate) mod events;
 pub(crate) mod get;
 pub(crate) mod items;
 pub(crate) mod list;
+pub(crate) mod matching;
 mod not_accepted;
 pub(crate) mod retry;
 mod upload;

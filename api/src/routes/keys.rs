@@ -7,3 +7,6 @@ pub(crate) mod create;
 pub(crate) mod list;
 pub(crate) mod revoke;
 pub(crate) mod rotate;
+
+pub(crate) use allowed::{allow, unknown};
+pub(crate) use answer::KeyAnswer;

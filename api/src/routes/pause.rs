@@ -17,9 +17,9 @@ use crate::state::AppState;
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Paused {
     /// Whether everything is paused.
-    all: bool,
+    pub(crate) all: bool,
     /// The targets that are paused by themselves.
-    targets: Vec<String>,
+    pub(crate) targets: Vec<String>,
 }
 
 /// Pause everything. No new batch begins, and jobs are still accepted.
@@ -30,7 +30,7 @@ pub(crate) async fn pause(
     principal: Principal,
     Nothing: Nothing,
 ) -> Result<Json<Paused>, Problem> {
-    set(&state, &principal, None, true).await
+    set(&state, &principal, None, true).await.map(Json)
 }
 
 /// Lift the pause of everything. Targets that were paused by themselves stay paused.
@@ -41,7 +41,7 @@ pub(crate) async fn resume(
     principal: Principal,
     Nothing: Nothing,
 ) -> Result<Json<Paused>, Problem> {
-    set(&state, &principal, None, false).await
+    set(&state, &principal, None, false).await.map(Json)
 }
 
 /// Pause one target.
@@ -58,7 +58,7 @@ pub(crate) async fn pause_target(
     NamePath(name): NamePath,
     Nothing: Nothing,
 ) -> Result<Json<Paused>, Problem> {
-    set(&state, &principal, Some(&name), true).await
+    set(&state, &principal, Some(&name), true).await.map(Json)
 }
 
 /// Lift the pause of one target; a pause of everything stays.
@@ -75,15 +75,16 @@ pub(crate) async fn resume_target(
     NamePath(name): NamePath,
     Nothing: Nothing,
 ) -> Result<Json<Paused>, Problem> {
-    set(&state, &principal, Some(&name), false).await
+    set(&state, &principal, Some(&name), false).await.map(Json)
 }
 
-async fn set(
+/// Pauses one target or everything, or lifts that pause. Returns the pauses then.
+pub(crate) async fn set(
     state: &AppState,
     principal: &Principal,
     target: Option<&str>,
     pause: bool,
-) -> Result<Json<Paused>, Problem> {
+) -> Result<Paused, Problem> {
     principal.require(Scope::JobsAdmin)?;
     let known = |name| state.config().target(name).is_some() && principal.reaches(name);
     if target.is_some_and(|name| !known(name)) {
@@ -96,13 +97,15 @@ async fn set(
         state.ledger().resume(target, &principal.actor()).await?;
         state.doorbell().ring(Ring::Work);
     }
+    present(state, principal).await
+}
+
+/// Returns the present pauses, as far as the caller reaches them.
+pub(crate) async fn present(state: &AppState, principal: &Principal) -> Result<Paused, Problem> {
     let pauses = state.ledger().pauses().await?;
-    Ok(Json(Paused {
+    let targets = pauses.targets.into_iter().filter(|name| principal.reaches(name));
+    Ok(Paused {
         all: pauses.all,
-        targets: pauses
-            .targets
-            .into_iter()
-            .filter(|name| principal.reaches(name))
-            .collect(),
-    }))
+        targets: targets.collect(),
+    })
 }

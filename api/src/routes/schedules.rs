@@ -7,4 +7,4 @@ pub(crate) mod pause;
 pub(crate) mod preview;
 pub(crate) mod put;
 pub(crate) mod remove;
-mod seen;
+pub(crate) mod seen;

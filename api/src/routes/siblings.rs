@@ -20,22 +20,22 @@ use crate::workers::HEARD_WITHIN;
 #[derive(Serialize, ToSchema)]
 pub(crate) struct SiblingList {
     /// The mappings, grouped by place.
-    siblings: Vec<Sibling>,
+    pub(crate) siblings: Vec<Sibling>,
 }
 
 /// A mapping in a place (a collection or a table) that others may share.
 #[derive(Serialize, ToSchema)]
-struct Sibling {
+pub(crate) struct Sibling {
     /// A hash of the place's address. Mappings with the same hash share the place.
-    place: String,
-    /// `collection` or `table`.
-    kind: &'static str,
+    pub(crate) place: String,
+    /// `collection`, `table`, or `owners`: the table of the owners that the mapping's rows reference.
+    pub(crate) kind: &'static str,
     /// The target.
-    target: String,
+    pub(crate) target: String,
     /// The table.
-    table: String,
+    pub(crate) table: String,
     /// The number of workers with this mapping in their configuration.
-    served_by: usize,
+    pub(crate) served_by: usize,
 }
 
 impl Sibling {
@@ -58,15 +58,20 @@ impl Sibling {
 #[utoipa::path(get, path = "/v1/siblings", operation_id = "listSiblings", tag = "operation",
     responses((status = 200, description = "The mappings", body = SiblingList), Usual))]
 pub(crate) async fn list(State(state): State<AppState>, principal: Principal) -> Result<Json<SiblingList>, Problem> {
+    listed(&state, &principal).await.map(Json)
+}
+
+/// Returns the published mappings of the targets that the caller reaches.
+pub(crate) async fn listed(state: &AppState, principal: &Principal) -> Result<SiblingList, Problem> {
     principal.require(Scope::JobsRead)?;
     let workers = state.ledger().workers(HEARD_WITHIN).await?;
     let published = state.ledger().siblings().await?.published;
     let reached = published
         .into_iter()
         .filter(|sibling| principal.reaches(&sibling.target));
-    Ok(Json(SiblingList {
+    Ok(SiblingList {
         siblings: reached.map(|sibling| Sibling::new(sibling, &workers)).collect(),
-    }))
+    })
 }
 
 problems! {

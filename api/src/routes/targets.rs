@@ -13,57 +13,64 @@ use crate::auth::Principal;
 use crate::http::problem::Problem;
 use crate::routes::answers::Usual;
 use crate::state::AppState;
-use crate::workers::{Fault, HEARD_WITHIN, StoreHealth, TargetReport};
+use crate::workers::{Fault, HEARD_WITHIN, StoreHealth, TargetReport, Trouble};
 
 /// All targets.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct TargetList {
     /// The targets.
-    targets: Vec<TargetAnswer>,
+    pub(crate) targets: Vec<TargetAnswer>,
 }
 
 /// A SQL database and/or a vector store.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Target)]
-struct TargetAnswer {
+pub(crate) struct TargetAnswer {
     /// The name.
-    name: String,
+    pub(crate) name: String,
     /// Whether no new batch begins, because this target or everything is paused.
-    paused: bool,
+    pub(crate) paused: bool,
     /// The tables.
-    tables: Vec<TableAnswer>,
+    pub(crate) tables: Vec<TableAnswer>,
     /// The health of `sql` and `vector`, as workers report it.
-    stores: BTreeMap<String, StoreHealth>,
+    pub(crate) stores: BTreeMap<String, StoreHealth>,
+    /// Errors of its stores in calls of workers, since the last call that succeeded; `null`: none.
+    pub(crate) trouble: Option<Trouble>,
     /// The faults of the mappings, as workers report them, and what to write instead.
-    faults: BTreeSet<Fault>,
+    pub(crate) faults: BTreeSet<Fault>,
 }
 
 /// A table with its collection.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Table)]
-struct TableAnswer {
+pub(crate) struct TableAnswer {
     /// The name.
-    name: String,
+    pub(crate) name: String,
     /// The stores of its memories: `sql`, `vector`.
-    stores: Vec<&'static str>,
+    pub(crate) stores: Vec<&'static str>,
     /// The number of workers that serve it with this configuration; 0: jobs wait.
-    served_by: usize,
+    pub(crate) served_by: usize,
 }
 
 /// List the targets, with their pauses and the reports of workers.
 #[utoipa::path(get, path = "/v1/targets", operation_id = "listTargets", tag = "operation",
     responses((status = 200, description = "The targets", body = TargetList), Usual))]
 pub(crate) async fn targets(State(state): State<AppState>, principal: Principal) -> Result<Json<TargetList>, Problem> {
+    listed(&state, &principal).await.map(Json)
+}
+
+/// Returns the targets that the caller reaches.
+pub(crate) async fn listed(state: &AppState, principal: &Principal) -> Result<TargetList, Problem> {
     principal.require(Scope::JobsRead)?;
     let workers = state.ledger().workers(HEARD_WITHIN).await?;
     let pauses = state.ledger().pauses().await?;
     let targets = principal.targets(state.config());
-    Ok(Json(TargetList {
+    Ok(TargetList {
         targets: targets
             .into_iter()
             .map(|target| answer(target, &pauses, &workers))
             .collect(),
-    }))
+    })
 }
 
 fn answer(target: &Target, pauses: &Pauses, workers: &[WorkerRow]) -> TargetAnswer {
@@ -79,12 +86,17 @@ fn answer(target: &Target, pauses: &Pauses, workers: &[WorkerRow]) -> TargetAnsw
             served_by: workers.iter().filter(|worker| worker.routes.contains(&route)).count(),
         }
     });
-    let TargetReport { stores, faults } = TargetReport::by(workers, &target.name);
+    let TargetReport {
+        stores,
+        trouble,
+        faults,
+    } = TargetReport::by(workers, &target.name);
     TargetAnswer {
         name: target.name.clone(),
         paused: pauses.all || pauses.targets.contains(&target.name),
         tables: tables.collect(),
         stores,
+        trouble,
         faults,
     }
 }

@@ -1,5 +1,7 @@
 //! `GET /v1/workers`.
 
+use std::time::Duration;
+
 use axum::Json;
 use axum::extract::State;
 use jiff::Timestamp;
@@ -19,29 +21,29 @@ use crate::workers::HEARD_WITHIN;
 #[derive(Serialize, ToSchema)]
 pub(crate) struct WorkerList {
     /// The workers.
-    workers: Vec<Worker>,
+    pub(crate) workers: Vec<Worker>,
 }
 
 /// A worker process.
 #[derive(Serialize, ToSchema)]
-struct Worker {
+pub(crate) struct Worker {
     /// Its name, unique per start.
-    name: String,
+    pub(crate) name: String,
     /// Its version.
-    version: String,
+    pub(crate) version: String,
     /// The number of partitions that it works on at a time.
-    slots: u64,
+    pub(crate) slots: u64,
     /// The mappings it serves: target, table and digest.
-    mappings: Vec<String>,
+    pub(crate) mappings: Vec<String>,
     /// When it started.
     #[schema(value_type = Option<String>, format = DateTime)]
-    started_at: Option<Timestamp>,
+    pub(crate) started_at: Option<Timestamp>,
     /// When it last reported.
     #[schema(value_type = Option<String>, format = DateTime)]
-    last_seen_at: Option<Timestamp>,
+    pub(crate) last_seen_at: Option<Timestamp>,
     /// The time of its last report with work in hand.
     #[schema(value_type = Option<String>, format = DateTime)]
-    last_claim_at: Option<Timestamp>,
+    pub(crate) last_claim_at: Option<Timestamp>,
 }
 
 impl From<WorkerRow> for Worker {
@@ -62,9 +64,19 @@ impl From<WorkerRow> for Worker {
 #[utoipa::path(get, path = "/v1/workers", operation_id = "listWorkers", tag = "operation",
     responses((status = 200, description = "The workers", body = WorkerList), Usual))]
 pub(crate) async fn workers(State(state): State<AppState>, principal: Principal) -> Result<Json<WorkerList>, Problem> {
+    listed(&state, &principal).await.map(Json)
+}
+
+/// Returns the workers that reported lately, each with the mappings that the caller reaches.
+pub(crate) async fn listed(state: &AppState, principal: &Principal) -> Result<WorkerList, Problem> {
+    reported(state, principal, HEARD_WITHIN).await
+}
+
+/// Returns the workers whose last report is not older than `within`, each with the mappings that the caller reaches.
+pub(crate) async fn reported(state: &AppState, principal: &Principal, within: Duration) -> Result<WorkerList, Problem> {
     principal.require(Scope::JobsRead)?;
-    let workers = state.ledger().workers(HEARD_WITHIN).await?;
-    Ok(Json(WorkerList {
+    let workers = state.ledger().workers(within).await?;
+    Ok(WorkerList {
         workers: workers
             .into_iter()
             .map(|mut row| {
@@ -73,5 +85,5 @@ pub(crate) async fn workers(State(state): State<AppState>, principal: Principal)
                 Worker::from(row)
             })
             .collect(),
-    }))
+    })
 }

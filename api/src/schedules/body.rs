@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 use crate::auth::{Principal, written};
 use crate::deletion::new_job;
 use crate::deletion::request::CreateJob;
-use crate::http::json::given;
+use crate::http::json::{self, given};
 use crate::http::object::{self, Object};
 use crate::http::problem::Problem;
 
@@ -77,6 +77,35 @@ impl From<&Window> for WindowFields {
 }
 
 impl PutSchedule {
+    /// Returns the schedule that the fields of a form describe. `job` is JSON.
+    pub(crate) fn of_form(
+        (cron, time_zone): (&str, &str),
+        job: &str,
+        windows: Option<Vec<Window>>,
+        paused: bool,
+    ) -> Result<Self, Problem> {
+        // Twice as much, for the spaces that make it readable.
+        if job.len() > 2 * MAX_JOB {
+            return Err(too_long());
+        }
+        let read: Result<Object<CreateJob>, Problem> = json::read(job.as_bytes());
+        let Object(job) = read.map_err(|problem| {
+            if problem.field.as_deref().is_some_and(|field| field != "the body") {
+                return inside(problem);
+            }
+            let what = problem.detail.trim_start_matches("`the body`: ");
+            Problem::invalid("job", what).into_kind(problem.kind)
+        })?;
+        let windows = windows.map(|windows| windows.iter().map(|window| Object(window.into())).collect());
+        Ok(Self {
+            cron: cron.to_owned(),
+            time_zone: time_zone.to_owned(),
+            job,
+            windows,
+            paused,
+        })
+    }
+
     /// Returns the schedule to store under a name, and the job that it would make now.
     pub(crate) fn checked(
         self,
@@ -102,8 +131,7 @@ impl PutSchedule {
         }
         let job = serde_json::to_string(&self.job).expect("a request that was JSON can be again");
         if job.len() > MAX_JOB {
-            let what = format_args!("write at most {MAX_JOB} bytes: a schedule is for a query or a subject");
-            return Err(Problem::invalid("job", what));
+            return Err(too_long());
         }
         // A job that a run would refuse is refused now.
         let (accepted, _) = new_job::job(config, principal, self.job, None, now).map_err(inside)?;
@@ -115,12 +143,18 @@ impl PutSchedule {
             cron: self.cron,
             time_zone: times.zone_name().to_owned(),
             job,
+            marks: accepted.execution.marks.clone(),
             windows: windows.transpose()?,
             paused: self.paused,
             next_run_at: to_millis(next),
         };
         Ok((record, accepted))
     }
+}
+
+fn too_long() -> Problem {
+    let what = format_args!("write at most {MAX_JOB} bytes: a schedule is for a query or a subject");
+    Problem::invalid("job", what)
 }
 
 /// Returns the problem for an error in the times.

@@ -14,8 +14,12 @@ use crate::deletion::submit;
 use crate::http::problem::{Kind, Problem};
 use crate::state::AppState;
 
-/// The longest time between two looks. Another process may store a schedule that is due earlier.
-const LOOK: Duration = Duration::from_secs(1);
+/// The longest time between two looks. Another process may store a schedule that is due earlier, and fires it itself: this
+/// one would do so if that process ended.
+const LOOK: Duration = Duration::from_secs(5);
+
+/// The time until the next look if a schedule is due that could not fire now, or if the ledger did not answer.
+const AGAIN: Duration = Duration::from_secs(1);
 
 /// The most schedules that are read together: each may name many ids.
 const PAGE: u32 = 50;
@@ -31,10 +35,13 @@ pub(crate) async fn run(state: &AppState) {
             Ok(wait) => wait,
             Err(error) => {
                 tracing::debug!(ledger.sqlstate = error.sqlstate(), error = %error, "could not read due schedules");
-                LOOK
+                AGAIN
             }
         };
-        tokio::time::sleep(wait).await;
+        tokio::select! {
+            () = tokio::time::sleep(wait) => {}
+            () = state.rescheduled().notified() => {}
+        }
     }
 }
 
@@ -42,8 +49,9 @@ pub(crate) async fn run(state: &AppState) {
 async fn look(state: &AppState, firing: &mut Firing) -> Result<Duration, LedgerError> {
     Ok(match state.ledger().next_schedule().await? {
         Some(0) if firing.fire_due(state).await? > 0 => Duration::ZERO,
-        // A schedule that stays due could not be fired now.
-        None | Some(0) => LOOK,
+        // It could not fire now, and stays due.
+        Some(0) => AGAIN,
+        None => LOOK,
         Some(wait) => Duration::from_millis(wait).min(LOOK),
     })
 }
@@ -160,7 +168,7 @@ async fn fire(state: &AppState, due: &ScheduleRow) -> Result<Run, Problem> {
         ));
     };
     let next = times.next_after(now).map(to_millis);
-    let Ok(asked) = super::job::request(due) else {
+    let Ok(asked) = super::job::request(&due.schedule) else {
         return Ok(ledger
             .refuse_run(due, next, "the stored job of this schedule cannot be read")
             .await?);

@@ -1,7 +1,7 @@
 //! The job of a schedule, made anew at each of its times.
 
 use jiff::Timestamp;
-use lethe_common::ledger::{LedgerError, NewJob, ScheduleRow};
+use lethe_common::ledger::{LedgerError, NewJob, ScheduleRecord, ScheduleRow};
 
 use crate::auth::Principal;
 use crate::deletion::new_job;
@@ -10,11 +10,11 @@ use crate::http::problem::Problem;
 use crate::state::AppState;
 
 /// Returns the request for the jobs of a schedule.
-pub(crate) fn request(row: &ScheduleRow) -> Result<CreateJob, LedgerError> {
-    serde_json::from_str(&row.schedule.job).map_err(|_| LedgerError::Corrupt {
+pub(crate) fn request(schedule: &ScheduleRecord) -> Result<CreateJob, LedgerError> {
+    serde_json::from_str(&schedule.job).map_err(|_| LedgerError::Corrupt {
         table: "schedules",
         column: "job",
-        row: row.schedule.name.clone(),
+        row: schedule.name.clone(),
     })
 }
 

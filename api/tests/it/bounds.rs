@@ -13,7 +13,8 @@ use crate::accepting::claim;
 use crate::app::{Answer, App, MAIN, request};
 
 /// A budget of 1 MiB. One caller gets half of it.
-const MIB: &str = "api.max_body_bytes_in_flight = \"1MiB\"\napi.max_body = \"400KiB\"\napi.max_ids_per_request = 100\n";
+pub(crate) const MIB: &str =
+    "api.max_body_bytes_in_flight = \"1MiB\"\napi.max_body = \"400KiB\"\napi.max_ids_per_request = 100\n";
 
 /// A body that takes more than half of the part of one caller.
 fn large() -> String {
@@ -24,7 +25,7 @@ fn large() -> String {
 type Sending = (Option<String>, Option<oneshot::Sender<()>>);
 
 /// Returns a body that sends `text`, then nothing more, and a signal that the text was read.
-fn stuck(text: String) -> (Body, oneshot::Receiver<()>) {
+pub(crate) fn stuck(text: String) -> (Body, oneshot::Receiver<()>) {
     let (sent, is_read) = oneshot::channel();
     let stream = stream::unfold((Some(text), Some(sent)), async |(text, sent): Sending| {
         if let Some(text) = text {

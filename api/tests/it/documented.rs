@@ -59,7 +59,10 @@ async fn the_document_lists_these_operations() {
     delete /v1/batch/
     get /v1/event/{event_id}/
     get /v1/jobs
+    patch /v1/jobs
     post /v1/jobs
+    post /v1/jobs/cancel
+    post /v1/jobs/retry
     get /v1/jobs/{id}
     patch /v1/jobs/{id}
     post /v1/jobs/{id}/cancel

@@ -2,10 +2,14 @@
 
 use axum::body::Body;
 use futures::{StreamExt, stream};
+use lethe_api::{AppState, router};
+use lethe_common::clock::Clock;
+use lethe_common::ledger::{Route, WorkerReport};
+use lethe_common::metrics::Metrics;
 use serde_json::json;
 use tokio::sync::oneshot;
 
-use crate::app::App;
+use crate::app::{App, MAIN};
 
 const KEY: (&str, &str) = ("idempotency-key", "k-1");
 
@@ -132,4 +136,64 @@ async fn a_refused_upload_leaves_its_key_to_the_next() {
         answer = asked().await;
     }
     answer.job();
+}
+
+/// Returns a process with another configuration over the ledger of `app`.
+async fn reconfigured(app: &App, toml: &str) -> App {
+    let mut other = App::with(toml).await;
+    other.router = router(AppState::new(
+        other.config.clone(),
+        app.ledger.clone(),
+        other.doorbell.clone(),
+        Metrics::install(&other.config),
+        Clock::system(),
+    ));
+    other
+}
+
+#[tokio::test]
+async fn a_request_is_repeated_after_its_table_left_the_configuration() {
+    let app = App::new().await;
+    let asked = json!({"table": "memories", "select": {"ids": ["a"]}});
+    let first = app.create_with("eraser", &asked, &[KEY]).await.job();
+    let (query, upload) = ("?table=memories", [("idempotency-key", "u")]);
+    let second = app.upload(query, &upload, "a\nb\n").await.job();
+
+    let renamed = MAIN.replace("name = \"memories\"\n    columns", "name = \"notes\"\n    columns");
+    let later = reconfigured(&app, &renamed).await;
+    assert_eq!(later.create_with("eraser", &asked, &[KEY]).await.job(), first);
+    assert_eq!(later.upload(query, &upload, "a\nb\n").await.job(), second);
+    let others = [
+        later.create("eraser", &asked).await,
+        later.create_with("eraser", &asked, &upload).await,
+        later.upload(query, &upload, "other\n").await,
+        later.upload(query, &[], "a\nb\n").await,
+    ];
+    for other in others {
+        assert!(other.status.is_client_error(), "{}", other.text);
+        assert!(!other.headers.contains_key("lethe-job"), "{}", other.text);
+    }
+    assert_eq!(app.count().await, 2);
+}
+
+#[tokio::test]
+async fn a_request_is_repeated_after_a_worker_has_reported_other_types() {
+    let config = MAIN.replace("collection = {", "fields = { size = \"bytes\" }\n    collection = {");
+    let app = App::with(&config).await;
+    let asked = json!({"select": {"query": {"eq": {"size": "big"}}}});
+    let first = app.create_with("eraser", &asked, &[KEY]).await.job();
+    let mapping = app.config.mappings().next().expect("one mapping");
+    let report = WorkerReport {
+        name: "w".to_owned(),
+        version: "1.2.3",
+        slots: 4,
+        routes: vec![Route::to(mapping.target, mapping.table)],
+        siblings: Vec::new(),
+        targets: json!({"main": {"stores": {}, "faults": [], "types": {"memories": {"bytes": {"integer": 32}}}}}),
+        claimed: false,
+    };
+    app.ledger.report_worker(&report).await.expect("the ledger answers");
+    app.create("eraser", &asked).await.refused(422, "invalid", "numbers");
+    assert_eq!(app.create_with("eraser", &asked, &[KEY]).await.job(), first);
+    assert_eq!(app.count().await, 1);
 }

@@ -91,6 +91,7 @@ async fn a_process_that_waits_for_the_migrations_serves_no_data() {
         app.get("reader", "/v1/jobs").await,
         // A key of the ledger cannot be looked up.
         app.get("lethe_unknown", "/v1/jobs").await,
+        app.get("lethe_unknown", "/metrics").await,
     ];
     for answer in answers {
         answer.refused(503, "ledger-unavailable", "migrations");
@@ -106,6 +107,7 @@ async fn a_process_that_waits_for_the_migrations_serves_no_data() {
     for path in ["/livez", "/openapi.json", "/problems", "/docs/"] {
         assert_eq!(app.get("", path).await.status, 200, "{path}");
     }
+    assert_eq!(app.get("scraper", "/metrics").await.status, 200);
 
     ledger.migrate().await.expect("a new file");
     assert_eq!(app.get("reader", "/v1/jobs").await.status, 200);
@@ -184,7 +186,7 @@ async fn whatever_the_router_refuses_is_a_problem_too() {
         )
         .await;
     answer.refused(405, "method-not-allowed", "`allow`");
-    assert_eq!(answer.headers[header::ALLOW], "GET,HEAD,POST");
+    assert_eq!(answer.headers[header::ALLOW], "GET,HEAD,PATCH,POST");
     let odd = request("root", "BREW", "/livez")
         .body(Body::empty())
         .expect("a request");

@@ -5,7 +5,7 @@
 
 use axum::body::Body;
 use lethe_common::job::Field;
-use lethe_common::ledger::{Lease, ScheduleRecord};
+use lethe_common::ledger::{Lease, Marks, ScheduleRecord};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -276,6 +276,7 @@ async fn schedule_of(app: &App, caller: Option<&Caller>, target: &str) {
         cron: "0 3 * * *".to_owned(),
         time_zone: "UTC".to_owned(),
         job: json!({"select": {"ids": ["a"]}, "target": target}).to_string(),
+        marks: Marks::default(),
         windows: None,
         paused: false,
         next_run_at: 4_000_000_000_000,

@@ -145,7 +145,8 @@ async fn targets_and_workers_are_as_workers_report_them() {
                 "vector"
               ]
             }
-          ]
+          ],
+          "trouble": null
         }
       ]
     }
@@ -213,7 +214,7 @@ async fn metrics_hold_the_totals_of_the_ledger_and_route_templates_only() {
     assert!(metrics.text.contains("route=\"unmatched\""), "{}", metrics.text);
     for secret in [id.to_string().as_str(), "some-path", "alice"] {
         assert!(
-            !metrics.text.contains(secret) || metrics.text.contains(&format!("job=\"{secret}\"")),
+            !metrics.text.contains(secret) || metrics.text.contains(&format!("job_id=\"{secret}\"")),
             "{secret}"
         );
     }

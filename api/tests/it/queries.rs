@@ -232,6 +232,10 @@ async fn what_is_not_understood_to_its_last_word_is_refused_by_its_place() {
             at(".range.size`: write bounds"),
         ),
         (
+            json!({"not": {"range": {"size": {"lt": 1e19}}}}),
+            at(".not.range.size`: write numbers between -2^63 and 2^63"),
+        ),
+        (
             json!({"prefix": {"user_id": 7}}),
             at(".prefix.user_id`: write a string"),
         ),
@@ -347,7 +351,7 @@ async fn a_query_is_about_one_table_that_can_be_queried() {
         columns = { id = "id" }
         [[target.table]]
         name = "owners"
-        columns = { id = "id", user = "user_id", owners = { table = "users", id = "id", name = "name" } }
+        columns = { id = "id", user = "session_id", run = "session_id", owners = { table = "sessions", id = "id", name = "user_id" } }
         [[target.table]]
         name = "digits"
         columns = { id = "id", uuids = "hex" }
@@ -364,13 +368,25 @@ async fn a_query_is_about_one_table_that_can_be_queried() {
     app.create("root", &json!({"select": {"query": {"all": true}}}))
         .await
         .refused(422, "invalid", "`target`: name one of `rows`, `points`");
-    for (target, table) in [("rows", "owners"), ("rows", "digits")] {
-        app.create("root", &at(target, table)).await.refused(
-            422,
-            "invalid",
-            "`select.query`: this table does not support queries",
-        );
-    }
+    app.create("root", &at("rows", "digits")).await.refused(
+        422,
+        "invalid",
+        "`select.query`: table `digits` stores UUIDs as 32 digits",
+    );
+    // The owner is in another table, and the column is the run too.
+    let mut of_ana = at("rows", "owners");
+    of_ana["select"]["query"] = json!({"and": [{"eq": {"user_id": "ana"}}, {"eq": {"run_id": "s1"}}]});
+    app.create("root", &of_ana).await.job();
+    let one_of = |column: &str, value: &str| json!({"one_of": {"path": [column], "values": [value]}});
+    let both = json!({"and": [one_of("sessions.user_id", "ana"), one_of("session_id", "s1")]});
+    assert_eq!(json!(claim(&app).await[0].job.query), both);
+    let mut of_nobody = at("rows", "one");
+    of_nobody["select"]["query"] = json!({"eq": {"user_id": "ana"}});
+    app.create("root", &of_nobody).await.refused(
+        422,
+        "invalid",
+        "name one of `id`, or map `columns.user` in the configuration (`lethe targets check` prints the line",
+    );
     let mut owned = at("rows", "one");
     owned["owner"] = json!("ana");
     app.create("root", &owned)
@@ -378,5 +394,5 @@ async fn a_query_is_about_one_table_that_can_be_queried() {
         .refused(422, "invalid", "`owner`: table `one` of target `rows`");
     app.create("root", &at("rows", "one")).await.job();
     app.create("root", &at("points", "memories")).await.job();
-    assert_eq!(app.count().await, 2);
+    assert_eq!(app.count().await, 3);
 }

@@ -170,7 +170,7 @@ async fn a_forgotten_job_keeps_its_counts_but_not_its_ids() {
         keys: day,
         audit: day,
     };
-    while app.ledger.forget(kept).await.expect("the ledger answers") {}
+    while app.ledger.forget(kept).await.expect("the ledger answers").more {}
     let items = app.get("eraser", &format!("/v1/jobs/{id}/items?outcome=failed")).await;
     items.refused(410, "forgotten", "counts remain");
     let retry = app.post("operator", &format!("/v1/jobs/{id}/retry")).await;
@@ -347,4 +347,11 @@ async fn a_repeated_request_of_a_key_made_anew_is_another_request() {
     app.create_with(&key, &mine, &headers)
         .await
         .refused(422, "key-reused", "");
+    let key = turned(&app, json!({"scopes": ["memories:delete:any"]})).await;
+    let others = [("idempotency-key", "others")];
+    app.create_with(&key, &mine, &others).await.job();
+    let key = turned(&app, json!({"scopes": ["memories:delete"]})).await;
+    app.create_with(&key, &mine, &others)
+        .await
+        .refused(403, "forbidden", "");
 }

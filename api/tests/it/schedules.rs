@@ -50,7 +50,7 @@ async fn stored(app: &App) -> ScheduleRow {
 }
 
 /// Makes the schedule miss its last times.
-async fn miss(app: &App) {
+pub(crate) async fn miss(app: &App) {
     let row = stored(app).await;
     let mut record = row.schedule.clone();
     // Only with another time zone does the ledger keep the given time.
@@ -68,7 +68,7 @@ async fn miss(app: &App) {
     assert!(replaced.expect("the ledger answers"));
 }
 
-async fn fired(app: &App) -> usize {
+pub(crate) async fn fired(app: &App) -> usize {
     Firing::default()
         .fire_due(&app.state)
         .await

@@ -96,6 +96,19 @@ async fn a_change_without_a_ring_is_found_all_the_same() {
 }
 
 #[tokio::test]
+async fn a_pause_is_told_though_it_changes_no_job() {
+    let app = App::new().await;
+    let id = app.accepted("eraser").await;
+    let mut events = Events::of(&app, id, None).await;
+    let (first, job) = events.next().await.expect("an event");
+    assert_eq!(job["waits_for"]["reason"], "worker");
+    app.post("operator", "/v1/targets/main/pause").await;
+    let (second, job) = events.next().await.expect("an event");
+    assert_eq!(job["waits_for"]["reason"], "pause");
+    assert_eq!(first, second, "the version is the same");
+}
+
+#[tokio::test]
 async fn what_was_seen_is_skipped() {
     let app = App::new().await;
     let id = app.accepted("eraser").await;

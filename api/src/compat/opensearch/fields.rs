@@ -31,8 +31,7 @@ pub(super) fn find(table: &Table, name: &str) -> Option<Known> {
 
 fn in_columns(columns: &Columns, name: &str) -> Option<Known> {
     let column = match name {
-        // With `owners` the column holds references, and the owners' names are in another table.
-        "owner_id" => columns.user.as_ref().filter(|_| columns.owners.is_none()),
+        "owner_id" => return columns.owner().map(Known::At),
         "agent_id" => columns.agent.as_ref(),
         "session_id" => columns.run.as_ref(),
         "memory_type" => columns.kind.as_ref(),

@@ -1,7 +1,6 @@
 //! The service information that OpenSearch's clients request first, with `info` and `ping`.
 
 use axum::Json;
-use axum::http::header::ACCEPT;
 use axum::http::{HeaderMap, Uri};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -9,6 +8,7 @@ use utoipa::ToSchema;
 use super::answer::RefusedAtAll;
 use super::values::{self, WrittenParams};
 use crate::compat::read::Query;
+use crate::http::accept;
 use crate::http::problem::Problem;
 use crate::http::unknown::unknown;
 
@@ -50,15 +50,6 @@ struct Software {
     minimum_index_compatibility_version: &'static str,
 }
 
-/// Returns whether the client is a browser. It gets another page at `/`, without credentials.
-pub(super) fn is_for_people(headers: &HeaderMap) -> bool {
-    let accepted = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
-    accepted.flat_map(|value| value.split(',')).any(|range| {
-        let media = range.split(';').next().unwrap_or_default();
-        media.trim().eq_ignore_ascii_case("text/html")
-    })
-}
-
 /// Get information about the service, in OpenSearch's format.
 #[utoipa::path(
     get,
@@ -73,7 +64,8 @@ pub(super) fn is_for_people(headers: &HeaderMap) -> bool {
     ),
 )]
 pub(crate) async fn info(headers: HeaderMap, uri: Uri, query: Query) -> Result<Json<Info>, Problem> {
-    if is_for_people(&headers) {
+    // The console has taken this request before, if it is served.
+    if accept::html(&headers) {
         return Err(unknown(&uri));
     }
     values::only(&query, &[])?;
@@ -94,23 +86,4 @@ pub(crate) async fn info(headers: HeaderMap, uri: Uri, query: Query) -> Result<J
         },
         tagline: "The OpenSearch Project: https://opensearch.org/",
     }))
-}
-
-#[cfg(test)]
-mod tests {
-    use axum::http::HeaderValue;
-
-    use super::*;
-
-    #[test]
-    fn who_accepts_html_is_a_browser() {
-        let accepts = |value: &'static str| {
-            let mut headers = HeaderMap::new();
-            headers.insert(ACCEPT, HeaderValue::from_static(value));
-            is_for_people(&headers)
-        };
-        assert!(accepts("text/html") && accepts("application/json, Text/HTML;q=0.9"));
-        assert!(!accepts("*/*") && !accepts("application/json") && !accepts("text/htmlx"));
-        assert!(!is_for_people(&HeaderMap::new()));
-    }
 }

@@ -2,7 +2,7 @@
 
 use axum::extract::Request;
 
-use super::info;
+use crate::http::accept;
 
 /// The first character of OpenSearch's reserved names, which are no indices. Paths with such a name are OpenSearch's
 /// even if Lethe does not serve them, since its clients read their errors.
@@ -15,7 +15,7 @@ const BY_QUERY: &str = "/_delete_by_query";
 pub(in crate::compat) fn has(request: &Request) -> bool {
     let path = request.uri().path();
     let index = path.strip_prefix('/').and_then(|path| path.strip_suffix(BY_QUERY));
-    let is_info = path == "/" && !info::is_for_people(request.headers());
+    let is_info = path == "/" && !accept::html(request.headers());
     is_info || has_name(path.get(1..).unwrap_or_default()) || index.is_some_and(|index| !index.contains('/'))
 }
 

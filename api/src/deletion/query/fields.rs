@@ -5,6 +5,7 @@ use lethe_common::filter::Path;
 use lethe_common::job::Field;
 use strum::IntoEnumIterator as _;
 
+use super::language::listed;
 use crate::deletion::placement;
 
 /// The place of a field.
@@ -30,9 +31,22 @@ pub(super) fn find(table: &Table, name: &str) -> Option<Known> {
 }
 
 /// Returns the names of a table's fields in queries.
-pub(super) fn names(table: &Table) -> Vec<&str> {
+pub(crate) fn names(table: &Table) -> Vec<&str> {
     let mapped = mapped(table).into_iter().map(|(name, _)| name);
     mapped.chain(table.fields.keys().map(String::as_str)).collect()
+}
+
+/// Returns the advice about a name that is no field of a table.
+pub(super) fn unknown(table: &Table, name: &str) -> String {
+    let known = format!(
+        "table `{}` maps no field of this name: name one of {}",
+        table.name,
+        listed(&names(table))
+    );
+    if table.columns.is_some() && name == placement::word(Field::User) {
+        return format!("{known}, or {}", placement::to_map("columns", Field::User));
+    }
+    known
 }
 
 fn mapped(table: &Table) -> Vec<(&'static str, Known)> {
@@ -44,16 +58,23 @@ fn mapped(table: &Table) -> Vec<(&'static str, Known)> {
 }
 
 fn of_columns(columns: &Columns) -> Vec<(&'static str, Known)> {
-    let fields = Field::iter().map(|field| (placement::word(field), placement::column(columns, field)));
+    let fields = Field::iter().map(|field| {
+        let path = match field {
+            Field::User => columns.owner(),
+            _ => placement::column(columns, field).map(Path::column),
+        };
+        (placement::word(field), path)
+    });
     let others = [
-        ("version", columns.version.as_ref()),
-        ("created_at", columns.created_at.as_ref()),
-        ("updated_at", columns.updated_at.as_ref()),
+        ("version", &columns.version),
+        ("created_at", &columns.created_at),
+        ("updated_at", &columns.updated_at),
     ];
-    std::iter::once((ID, Some(&columns.id)))
+    let others = others.map(|(name, column)| (name, column.as_ref().map(Path::column)));
+    std::iter::once((ID, Some(Path::column(&columns.id))))
         .chain(fields)
         .chain(others)
-        .filter_map(|(name, column)| Some((name, Known::At(Path::column(column?)))))
+        .filter_map(|(name, path)| Some((name, Known::At(path?))))
         .collect()
 }
 

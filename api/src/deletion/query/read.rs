@@ -6,7 +6,7 @@ use lethe_common::filter::{Bounds, Filter, Has, Path, Scalar};
 
 use super::bound::Bound;
 use super::fields::{self, Known};
-use super::language::{Limits, Query, listed};
+use super::language::{Limits, Query};
 use super::one::One;
 use super::term::Term;
 use crate::http::json;
@@ -120,14 +120,7 @@ impl Reader<'_> {
     }
 
     fn field(&self, at: &str, field: &str) -> Result<Known, Problem> {
-        fields::find(self.table, field).ok_or_else(|| {
-            let what = format_args!(
-                "table `{}` maps no field of this name: name one of {}",
-                self.table.name,
-                listed(&fields::names(self.table))
-            );
-            Problem::invalid(at, what)
-        })
+        fields::find(self.table, field).ok_or_else(|| Problem::invalid(at, fields::unknown(self.table, field)))
     }
 
     /// Refuses a filter that must not become a job. Each part is checked too, so the error has its place.

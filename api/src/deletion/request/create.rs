@@ -1,8 +1,11 @@
 //! The body of `POST /v1/jobs`.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::marks::marks;
 use super::options::{self, Options};
 use super::subject::SubjectFields;
 use crate::deletion::query::Query;
@@ -57,6 +60,16 @@ pub(crate) struct CreateJob {
     #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<f64>, nullable = false, exclusive_minimum = 0, maximum = 4_294_967_295_u64)]
     pub(crate) per_second: Option<Rate>,
+    /// Your own name for the job, such as a ticket, in at most 200 bytes. `GET /v1/jobs?reference=` finds it. Write no
+    /// personal data: it stays as long as the job.
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, min_length = 1, max_length = 200, example = "DSR-4711")]
+    pub(crate) reference: Option<String>,
+    /// Your own words about the job, at most 16: keys of at most 63 of the characters `a-z`, `0-9`, `_`, `.` and `-`,
+    /// values of at most 128 bytes. `GET /v1/jobs?label=key:value` finds them. Write no personal data.
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, example = json!({"team": "privacy"}))]
+    pub(crate) labels: Option<BTreeMap<String, String>>,
 }
 
 /// The memories to erase: exactly one of these fields.
@@ -92,6 +105,7 @@ impl CreateJob {
             expect: self.expect.as_deref().map(options::digest).transpose()?,
             per_second: self.per_second,
             not_before: self.not_before.as_deref().map(options::time).transpose()?,
+            marks: marks(self.reference, self.labels)?,
         };
         options.check(max_length)?;
         Ok((options, self.select))

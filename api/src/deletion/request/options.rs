@@ -1,7 +1,7 @@
 //! The options that JSON bodies and uploads share.
 
 use jiff::{Timestamp, ToSpan};
-use lethe_common::ledger::Kind;
+use lethe_common::ledger::{Kind, Marks};
 use lethe_common::selection::{Digest, NoDigest};
 
 use super::text::text;
@@ -30,6 +30,8 @@ pub(crate) struct Options {
     pub(crate) expect: Option<Digest>,
     pub(crate) per_second: Option<Rate>,
     pub(crate) not_before: Option<Timestamp>,
+    /// The caller's own words about the job.
+    pub(crate) marks: Marks,
 }
 
 impl Options {

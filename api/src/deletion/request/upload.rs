@@ -1,8 +1,11 @@
 //! The parameters of an upload of ids.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use utoipa::IntoParams;
 
+use super::marks::marks;
 use super::options::{self, Options};
 use crate::http::json::POSITIVE;
 use crate::http::problem::Problem;
@@ -38,6 +41,14 @@ pub(crate) struct UploadParams {
     /// The most memories to erase per second. Fractions are allowed.
     #[param(value_type = Option<f64>, exclusive_minimum = 0, maximum = 4_294_967_295_u64)]
     per_second: Option<String>,
+    /// Your own name for the job, in at most 200 bytes. Write no personal data.
+    // Skipped if absent: the fingerprint of a request stays what it was in earlier versions.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[param(min_length = 1, max_length = 200)]
+    reference: Option<String>,
+    /// Your own words about the job, as a JSON object such as `{"team":"privacy"}`. Write no personal data.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    labels: Option<String>,
 }
 
 impl UploadParams {
@@ -59,10 +70,16 @@ impl UploadParams {
             expect: self.expect.as_deref().map(options::digest).transpose()?,
             per_second: self.per_second.as_deref().map(Rate::of_text).transpose()?,
             not_before: self.not_before.as_deref().map(options::time).transpose()?,
+            marks: marks(self.reference, self.labels.as_deref().map(labels).transpose()?)?,
         };
         options.check(max_length)?;
         Ok(options)
     }
+}
+
+fn labels(text: &str) -> Result<BTreeMap<String, String>, Problem> {
+    let what = "write a JSON object of texts, such as {\"team\":\"privacy\"}";
+    serde_json::from_str(text).map_err(|_| Problem::invalid("labels", what))
 }
 
 fn number(field: &str, text: Option<&str>) -> Result<Option<u64>, Problem> {

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use lethe_common::ledger::InMemory;
+use lethe_common::ledger::HeldRequest;
 use lethe_common::metrics::{self, RefusedFor};
 use tokio::sync::Notify;
 use tokio::time::timeout;
@@ -128,7 +128,7 @@ impl Held {
     }
 }
 
-impl InMemory for Held {
+impl HeldRequest for Held {
     fn bytes(&self) -> usize {
         self.share.slots()
     }

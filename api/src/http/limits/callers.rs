@@ -50,30 +50,46 @@ struct Count {
     last: Mutex<Option<Last>>,
 }
 
-/// The last count of a caller, and the jobs that were added since.
+/// The last count of a caller, and the jobs that were added to it.
 #[derive(Debug, Clone, Copy)]
 struct Last {
-    unfinished: Unfinished,
-    /// The number of counts so far.
-    number: u64,
+    /// The ledger's count, with the jobs that were added before the next count began.
+    before: Unfinished,
+    /// The jobs that were added since then. The next count may miss them.
+    since: Unfinished,
+    /// The number of counts that have begun.
+    begun: u64,
+    /// The number of the last count that has ended.
+    ended: u64,
     refuses_until: Instant,
     adds_until: Instant,
+}
+
+impl Last {
+    fn unfinished(&self) -> Unfinished {
+        plus(self.before, self.since)
+    }
 }
 
 /// The jobs that were added to a count for a request.
 #[must_use]
 pub(crate) struct Added {
-    /// The count, and its number. `None` without limits.
+    /// The count, and the number of counts that had begun then. `None` without limits.
     count: Option<(Arc<Count>, u64)>,
     more: Unfinished,
 }
 
 impl Added {
-    /// Subtracts them again: no job was made. A later count stays as it is.
+    /// Subtracts them again: no job was made. A count that began later and has ended does not contain them.
     pub(crate) fn give_back(self) {
-        let Some((count, number)) = self.count else { return };
-        if let Some(last) = count.last().as_mut().filter(|last| last.number == number) {
-            last.unfinished = minus(last.unfinished, self.more);
+        let Some((count, begun)) = self.count else { return };
+        if let Some(last) = count.last().as_mut().filter(|last| last.ended <= begun) {
+            let part = if last.begun == begun {
+                &mut last.since
+            } else {
+                &mut last.before
+            };
+            *part = minus(*part, self.more);
         }
     }
 }
@@ -144,7 +160,7 @@ impl Callers {
             // Never after a count.
             return Ok(Added { count: None, more });
         };
-        let then = plus(last.unfinished, more);
+        let then = plus(last.unfinished(), more);
         if self.jobs > 0 && more.jobs > 0 && then.jobs > self.jobs {
             let limit = format!(
                 "one caller may have {} unfinished jobs (`api.max_unfinished_jobs_per_caller`)",
@@ -159,8 +175,8 @@ impl Callers {
             );
             return Err(refused(Kind::TooManyIds, &limit));
         }
-        last.unfinished = then;
-        let count = Some((Arc::clone(count), last.number));
+        last.since = plus(last.since, more);
+        let count = Some((Arc::clone(count), last.begun));
         Ok(Added { count, more })
     }
 }
@@ -182,25 +198,37 @@ impl Counts {
 impl Count {
     /// Counts anew, up to `most` jobs, under the lock `counting`.
     async fn renew(&self, ledger: &Ledger, caller: &str, most: u64) -> Result<(), LedgerError> {
-        let mut begun = (Instant::now(), self.unfinished());
+        let mut at = Instant::now();
         // The count starts after the wait for a connection, and includes jobs added during that wait.
-        let counted = ledger
-            .unfinished_of(caller, most, || begun = (Instant::now(), self.unfinished()))
-            .await?;
-        let (at, before) = begun;
-        self.counted(before, counted, at.elapsed());
+        let begin = || {
+            at = Instant::now();
+            self.begin();
+        };
+        let counted = ledger.unfinished_of(caller, most, begin).await?;
+        self.counted(counted, at.elapsed());
         Ok(())
     }
 
-    /// Stores the ledger's count. It may miss jobs added since its start, when the count was `before`.
-    fn counted(&self, before: Unfinished, counted: Unfinished, took: Duration) {
+    /// Notes that a count begins. The last count stays in use until it ends.
+    fn begin(&self) {
+        if let Some(last) = self.last().as_mut() {
+            last.before = last.unfinished();
+            last.since = Unfinished::default();
+            last.begun += 1;
+        }
+    }
+
+    /// Stores the ledger's count. It may miss jobs added since it began.
+    fn counted(&self, counted: Unfinished, took: Duration) {
         let pause = took.saturating_mul(PAUSES);
         let now = Instant::now();
         let mut last = self.last();
-        let added = last.map_or_else(Unfinished::default, |last| minus(last.unfinished, before));
+        let (since, begun) = last.map_or_else(Default::default, |last| (last.since, last.begun));
         *last = Some(Last {
-            unfinished: plus(counted, added),
-            number: last.map_or(0, |last| last.number) + 1,
+            before: counted,
+            since,
+            begun,
+            ended: begun,
             refuses_until: now + pause.min(REFUSES),
             adds_until: now + pause.clamp(ADDS.0, ADDS.1),
         });
@@ -214,10 +242,6 @@ impl Count {
     /// Returns whether the last count is recent enough to refuse jobs.
     fn refuses(&self) -> bool {
         self.last().is_some_and(|last| last.refuses_until > Instant::now())
-    }
-
-    fn unfinished(&self) -> Unfinished {
-        self.last().map_or_else(Unfinished::default, |last| last.unfinished)
     }
 
     fn last(&self) -> MutexGuard<'_, Option<Last>> {
@@ -246,136 +270,4 @@ fn refused(kind: Kind, limit: &str) -> Problem {
 }
 
 #[cfg(test)]
-mod tests {
-    use futures::FutureExt as _;
-    use lethe_common::config::Config;
-    use lethe_common::ledger::LedgerOptions;
-
-    use super::*;
-
-    fn callers(jobs: u64, ids: u64) -> Callers {
-        Callers::new(&Api {
-            max_unfinished_jobs_per_caller: Some(jobs),
-            max_unfinished_ids_per_caller: ids,
-            ..Api::default()
-        })
-    }
-
-    fn of(jobs: u64, ids: u64) -> Unfinished {
-        Unfinished { jobs, ids }
-    }
-
-    /// Returns a ledger without jobs, and its directory.
-    async fn empty() -> (Ledger, tempfile::TempDir) {
-        let directory = tempfile::tempdir().unwrap();
-        let ledger = Ledger::open(LedgerOptions {
-            url: format!("sqlite://{}?mode=rwc", directory.path().join("ledger").display()).into(),
-            ..LedgerOptions::from(&Config::default())
-        });
-        let ledger = ledger.unwrap();
-        ledger.migrate().await.unwrap();
-        (ledger, directory)
-    }
-
-    /// Lets jobs be added to the last count of a caller, and sets whether it refuses others.
-    fn set_refuses(callers: &Callers, refuses: bool) {
-        let count = callers.of("a");
-        let mut last = count.last();
-        let last = last.as_mut().expect("a count");
-        let now = Instant::now();
-        last.adds_until = now + ADDS.1;
-        last.refuses_until = if refuses { last.adds_until } else { now };
-    }
-
-    #[test]
-    fn jobs_that_are_added_during_a_count_are_not_lost() {
-        let (callers, count) = (callers(10, 1_000), Arc::new(Count::default()));
-        count.counted(Unfinished::default(), of(5, 50), Duration::ZERO);
-        let before = count.unfinished();
-        let added = callers.add(&count, of(2, 20)).unwrap();
-        // Three of the first five have ended.
-        count.counted(before, of(2, 20), Duration::ZERO);
-        assert_eq!(count.unfinished(), of(4, 40));
-        // A replaced count takes nothing back.
-        added.give_back();
-        assert_eq!(count.unfinished(), of(4, 40));
-        callers.add(&count, of(1, 10)).unwrap().give_back();
-        assert_eq!(count.unfinished(), of(4, 40));
-        assert!(callers.add(&count, of(6, 60)).is_ok());
-        assert_eq!(
-            callers.add(&count, of(1, 1)).err().map(|problem| problem.kind),
-            Some(Kind::TooManyJobs)
-        );
-        let ids = callers.add(&count, of(0, 900));
-        assert!(ids.is_ok(), "the ids of an upload come after its job");
-        assert_eq!(
-            callers.add(&count, of(0, 1)).err().map(|problem| problem.kind),
-            Some(Kind::TooManyIds)
-        );
-    }
-
-    #[test]
-    fn a_limit_of_0_is_no_limit() {
-        for (jobs, ids) in [(0, 1), (1, 0)] {
-            let (callers, count) = (callers(jobs, ids), Arc::new(Count::default()));
-            count.counted(Unfinished::default(), Unfinished::default(), Duration::ZERO);
-            let many_jobs = callers.add(&count, of(2, 0)).is_ok();
-            let many_ids = callers.add(&count, of(0, 2)).is_ok();
-            assert_eq!((many_jobs, many_ids), (jobs == 0, ids == 0));
-        }
-    }
-
-    #[test]
-    fn a_slow_count_is_repeated_seldom_and_soon_refuses_nothing() {
-        let count = Count::default();
-        assert_eq!((count.adds(), count.refuses()), (None, false));
-        let now = Instant::now();
-        count.counted(Unfinished::default(), Unfinished::default(), Duration::from_mins(1));
-        let last = count.last().expect("it was counted");
-        assert!(last.adds_until >= now + ADDS.1 && last.adds_until <= Instant::now() + ADDS.1);
-        assert!(last.refuses_until >= now + REFUSES && last.refuses_until <= Instant::now() + REFUSES);
-    }
-
-    #[tokio::test]
-    async fn an_old_count_refuses_nothing() {
-        let ((ledger, _directory), callers) = (empty().await, callers(2, 0));
-        let admit = async || callers.admit(&ledger, "a", of(1, 1)).await.is_ok();
-        assert!(admit().await);
-        set_refuses(&callers, true);
-        assert!(admit().await && !admit().await);
-        // Both jobs have ended meanwhile: the ledger has none.
-        set_refuses(&callers, false);
-        assert!(admit().await);
-        assert_eq!(callers.of("a").unfinished(), of(1, 1));
-    }
-
-    #[tokio::test]
-    async fn a_caller_is_not_admitted_before_its_first_count() {
-        let ((ledger, _directory), callers) = (empty().await, callers(1, 0));
-        let (count, more) = (callers.of("a"), of(1, 1));
-        let counting = count.counting.lock().await;
-        assert!(callers.admit(&ledger, "a", more).now_or_never().is_none());
-        // The client of the first count has left. The next request counts.
-        drop(counting);
-        assert!(callers.admit(&ledger, "a", more).await.is_ok());
-        set_refuses(&callers, true);
-        let refused = callers.admit(&ledger, "a", more).await;
-        assert_eq!(refused.err().map(|problem| problem.kind), Some(Kind::TooManyJobs));
-    }
-
-    #[tokio::test]
-    async fn the_counts_of_callers_that_left_are_dropped() {
-        let ((ledger, _directory), callers) = (empty().await, callers(10, 10));
-        for n in 0..KEPT - 2 {
-            callers.of(&n.to_string());
-        }
-        let waiting = callers.of("waiting");
-        callers.admit(&ledger, "a", of(1, 1)).await.unwrap().give_back();
-        drop(callers.of("next"));
-        let counts = callers.counts.lock().unwrap();
-        let mut left: Vec<&str> = counts.by.keys().map(|name| &**name).collect();
-        left.sort_unstable();
-        assert_eq!(left, ["a", "next", "waiting"]);
-        assert!(waiting.adds().is_none());
-    }
-}
+mod tests;

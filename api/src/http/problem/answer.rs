@@ -35,8 +35,8 @@ impl Problem {
     pub(crate) fn of_response(response: &Response) -> Option<Self> {
         let status = response.status();
         match response.extensions().get::<Self>() {
+            _ if response.extensions().get::<Whole>().is_some() => None,
             Some(problem) => Some(problem.clone()),
-            None if response.extensions().get::<Whole>().is_some() => None,
             None if is_error(status) => Some(Self::usual(Kind::of_status(status))),
             None => None,
         }

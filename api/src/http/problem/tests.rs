@@ -68,6 +68,8 @@ async fn every_problem_looks_like_this() {
       retry-after: 1
     409 /problems#name-taken
       The name is taken: change the request: see /openapi.json
+    409 /problems#too-many-schedules
+      You have too many schedules: change the request: see /openapi.json
     409 /problems#secrets-overlap
       The key has another number of secrets: change the request: see /openapi.json
     409 /problems#still-served

@@ -13,19 +13,19 @@ use super::store::StoreAnswer;
 #[schema(as = Attempt)]
 pub(crate) struct AttemptAnswer {
     /// 1 for the first.
-    attempt: u64,
+    pub(crate) attempt: u64,
     /// The state in which it ended, or its present state.
-    state: &'static str,
+    pub(crate) state: &'static str,
     /// Its last error, a word of a closed list.
-    error_code: Option<String>,
+    pub(crate) error_code: Option<String>,
     /// When it started.
     #[schema(value_type = Option<String>, format = DateTime)]
-    started_at: Option<Timestamp>,
+    pub(crate) started_at: Option<Timestamp>,
     /// When it ended.
     #[schema(value_type = Option<String>, format = DateTime)]
-    ended_at: Option<Timestamp>,
+    pub(crate) ended_at: Option<Timestamp>,
     /// Its counts per store, without the memories that earlier attempts settled.
-    stores: Vec<StoreAnswer>,
+    pub(crate) stores: Vec<StoreAnswer>,
 }
 
 impl AttemptAnswer {

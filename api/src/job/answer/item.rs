@@ -8,15 +8,15 @@ use utoipa::ToSchema;
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Item {
     /// The memory's id.
-    id: String,
+    pub(crate) id: String,
     /// The table.
-    table: String,
+    pub(crate) table: String,
     /// `sql` or `vector`.
-    store: String,
+    pub(crate) store: String,
     /// Its outcome in that store.
-    outcome: String,
+    pub(crate) outcome: String,
     /// The reason, a word of a closed list.
-    code: Option<String>,
+    pub(crate) code: Option<String>,
 }
 
 impl Item {

@@ -1,5 +1,7 @@
 //! A job in an answer.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use lethe_common::clock::from_millis;
 use lethe_common::job::Outcome;
@@ -14,6 +16,7 @@ use uuid::Uuid;
 use super::attempt::AttemptAnswer;
 use super::preview::PreviewAnswer;
 use super::store::StoreAnswer;
+use super::wait::WaitAnswer;
 use super::warning::WarningAnswer;
 use crate::job::rate;
 
@@ -21,81 +24,87 @@ use crate::job::rate;
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Job {
     /// The id.
-    id: Uuid,
+    pub(crate) id: Uuid,
     /// Grows with every change.
-    version: u64,
+    pub(crate) version: u64,
     /// The schedule that made it.
-    schedule: Option<String>,
+    pub(crate) schedule: Option<String>,
+    /// The caller's own name for it.
+    pub(crate) reference: Option<String>,
+    /// The caller's own words about it.
+    pub(crate) labels: BTreeMap<String, String>,
     /// The caller in whose name it runs: the name of an API key, or a word that stands for a token's issuer and person.
-    principal: String,
+    pub(crate) principal: String,
     /// `queued`, `planning`, `running`, `verifying`, `cancelling` or `held`; ended: `succeeded`,
     /// `failed` or `cancelled`.
     #[schema(example = "running")]
     pub(crate) state: &'static str,
     /// `ids`, `subject` or `query`.
     #[schema(example = "ids")]
-    kind: String,
+    pub(crate) kind: String,
     /// The target; `null` for a subject in several.
-    target: Option<String>,
+    pub(crate) target: Option<String>,
     /// The table; `null` for a subject in several.
-    table: Option<String>,
+    pub(crate) table: Option<String>,
     /// Whether it only counts.
-    dry_run: bool,
+    pub(crate) dry_run: bool,
     /// The most memories it may select.
-    limit: Option<u64>,
+    pub(crate) limit: Option<u64>,
     /// The digest that its selection must have.
     #[schema(value_type = Option<String>)]
-    expect: Option<Digest>,
+    pub(crate) expect: Option<Digest>,
     /// The selection: of a dry run once it is complete, or of a job that found another selection than `expect` stands
     /// for.
-    preview: Option<PreviewAnswer>,
+    pub(crate) preview: Option<PreviewAnswer>,
     /// The most memories it may erase in a second.
     #[schema(value_type = Option<f64>)]
-    per_second: Option<Number>,
+    pub(crate) per_second: Option<Number>,
     /// The memories that are selected so far.
-    selected: u64,
+    pub(crate) selected: u64,
     /// The memories that are not accounted for yet.
-    remaining: u64,
+    pub(crate) remaining: u64,
     /// The outcomes of its memories, per store.
-    stores: Vec<StoreAnswer>,
+    pub(crate) stores: Vec<StoreAnswer>,
     /// The share of its memories that is done, 0 to 1.
     #[schema(minimum = 0, maximum = 1)]
-    progress: f64,
-    /// The memories that are done per second, since the present attempt started.
-    rate: Option<f64>,
-    /// The estimated seconds until the rest is done.
-    eta: Option<u64>,
+    pub(crate) progress: f64,
+    /// The memories that are done per second: in the last seconds, 0 if nothing moves. Once the job has ended: over its
+    /// last attempt.
+    pub(crate) rate: Option<f64>,
+    /// The estimated seconds until the rest is done, at that rate; `null` while nothing moves.
+    pub(crate) eta: Option<u64>,
     /// 1, and one more for each retry.
-    attempt: u64,
+    pub(crate) attempt: u64,
     /// After a retry: the work of each attempt by itself, the present one last. The job's own counts cover all
     /// attempts, each memory once.
-    attempts: Vec<AttemptAnswer>,
+    pub(crate) attempts: Vec<AttemptAnswer>,
     /// How a query fixes its selection. `created_at`: by the times of rows at its start. `batch`: by the matches of
     /// each batch at its time. `plan`: by the list of its plan, for a table that has only vectors.
-    snapshot: Option<String>,
+    pub(crate) snapshot: Option<String>,
     /// Conditions that need attention although nothing has failed.
-    warnings: Vec<WarningAnswer>,
+    pub(crate) warnings: Vec<WarningAnswer>,
     /// The rounds that were added because reading back found residue.
-    round: u64,
-    /// `window` while no window of its schedule is open. No batch begins before one opens.
-    waits_for: Option<&'static str>,
+    pub(crate) round: u64,
+    /// The reason why it does not move now; `null`: it moves, or has ended. The answer to its request has only
+    /// `not_before`.
+    pub(crate) waits_for: Option<WaitAnswer>,
     /// The time of the next attempt, while it only waits for one.
     #[schema(value_type = Option<String>, format = DateTime)]
-    next_attempt_at: Option<Timestamp>,
-    /// The last error, a word of a closed list.
-    error_code: Option<String>,
+    pub(crate) next_attempt_at: Option<Timestamp>,
+    /// The last error, a word of a closed list; `null` once the job makes progress again.
+    pub(crate) error_code: Option<String>,
     /// When it was accepted.
     #[schema(value_type = Option<String>, format = DateTime)]
-    accepted_at: Option<Timestamp>,
+    pub(crate) accepted_at: Option<Timestamp>,
     /// When it may start.
     #[schema(value_type = Option<String>, format = DateTime)]
-    not_before: Option<Timestamp>,
+    pub(crate) not_before: Option<Timestamp>,
     /// When it started.
     #[schema(value_type = Option<String>, format = DateTime)]
-    started_at: Option<Timestamp>,
+    pub(crate) started_at: Option<Timestamp>,
     /// When it ended.
     #[schema(value_type = Option<String>, format = DateTime)]
-    ended_at: Option<Timestamp>,
+    pub(crate) ended_at: Option<Timestamp>,
 }
 
 impl From<JobView> for Job {
@@ -115,11 +124,12 @@ impl From<JobView> for Job {
             State::Succeeded => 1.0,
             _ => ratio(done, job.selected),
         };
-        let rate = job.started_at.map(|started| {
-            let ms = job.ended_at.unwrap_or(job.now) - started;
+        let whole = || {
+            let ms = job.ended_at? - job.started_at?;
             let own = done.saturating_sub(job.settled);
-            ratio(own.saturating_mul(1000), u64::try_from(ms).unwrap_or(0))
-        });
+            Some(ratio(own.saturating_mul(1000), u64::try_from(ms).unwrap_or(0)))
+        };
+        let rate = job.recent_rate.or_else(whole);
         let open = job.ended_at.is_none() && job.remaining > 0;
         let eta = rate
             .filter(|rate| open && *rate > 0.0)
@@ -128,6 +138,8 @@ impl From<JobView> for Job {
             id: job.id.0,
             version: job.version,
             schedule: job.schedule,
+            reference: job.marks.reference,
+            labels: job.marks.labels,
             principal: job.principal,
             state: job.state.as_str(),
             kind: job.kind,
@@ -157,7 +169,7 @@ impl From<JobView> for Job {
             snapshot: job.snapshot,
             warnings: job.warnings.into_iter().map(WarningAnswer::from).collect(),
             round: job.round,
-            waits_for: job.waits_for_window.then_some("window"),
+            waits_for: job.waits_for.map(WaitAnswer::from),
             next_attempt_at: job.next_attempt_at.and_then(from_millis),
             error_code: job.error_code.map(String::from),
             accepted_at: from_millis(job.accepted_at),

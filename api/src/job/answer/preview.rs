@@ -9,9 +9,9 @@ use utoipa::ToSchema;
 #[schema(as = Preview)]
 pub(crate) struct PreviewAnswer {
     /// The digest to send as `expect`: the job then touches nothing if the selection has changed.
-    digest: String,
+    pub(crate) digest: String,
     /// The counts per table.
-    tables: Vec<TableAnswer>,
+    pub(crate) tables: Vec<TableAnswer>,
 }
 
 /// The selection in a table and its collection.
@@ -19,15 +19,15 @@ pub(crate) struct PreviewAnswer {
 #[schema(as = TablePreview)]
 pub(crate) struct TableAnswer {
     /// The target.
-    target: String,
+    pub(crate) target: String,
     /// The table.
-    table: String,
+    pub(crate) table: String,
     /// The number of memories that would be erased.
-    found: u64,
+    pub(crate) found: u64,
     /// The workspaces of their rows, if they are mapped: the first hundred that were found.
-    workspaces: Vec<WorkspaceAnswer>,
+    pub(crate) workspaces: Vec<WorkspaceAnswer>,
     /// The number of rows in other workspaces.
-    elsewhere: u64,
+    pub(crate) elsewhere: u64,
 }
 
 /// The number of rows in a workspace.
@@ -35,9 +35,9 @@ pub(crate) struct TableAnswer {
 #[schema(as = WorkspaceCount)]
 pub(crate) struct WorkspaceAnswer {
     /// The workspace; `null`: rows without one.
-    workspace: Option<String>,
+    pub(crate) workspace: Option<String>,
     /// The number of rows.
-    found: u64,
+    pub(crate) found: u64,
 }
 
 impl From<Preview> for PreviewAnswer {

@@ -13,16 +13,16 @@ use utoipa::ToSchema;
 #[schema(as = StoreCounts)]
 pub(crate) struct StoreAnswer {
     /// The target.
-    target: String,
+    pub(crate) target: String,
     /// `sql` or `vector`.
-    store: &'static str,
+    pub(crate) store: &'static str,
     /// Memories by outcome, and `residue`: memories that reading back found. A dry run has `found` in place of `left`.
-    counts: BTreeMap<String, u64>,
+    pub(crate) counts: BTreeMap<String, u64>,
     /// Rows of dependent tables that the job deleted with its memories, by table, in all attempts. Only tables that the
     /// mapping names in `dependents` are counted, not rows that the database deletes by itself (`ON DELETE CASCADE`).
     /// Empty for `vector`.
     #[schema(example = json!({"memory_chunks": 12}))]
-    dependents: BTreeMap<String, u64>,
+    pub(crate) dependents: BTreeMap<String, u64>,
 }
 
 impl StoreAnswer {

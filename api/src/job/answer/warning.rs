@@ -13,11 +13,11 @@ pub(crate) struct WarningAnswer {
     /// `nothing_selected`: nothing matched in any table. `dependents_uncounted`: a worker died or lost its lease
     /// between a deletion and its record, so `dependents` of this table is too small.
     #[schema(example = "full_scan")]
-    code: &'static str,
+    pub(crate) code: &'static str,
     /// The target; `null` for a warning about the whole job.
-    target: Option<String>,
+    pub(crate) target: Option<String>,
     /// The table; `null` for a warning about the whole job.
-    table: Option<String>,
+    pub(crate) table: Option<String>,
 }
 
 impl From<Warning> for WarningAnswer {

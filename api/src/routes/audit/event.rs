@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use lethe_common::ledger::{AuditEvent, Effect};
+use lethe_common::ledger::AuditEvent;
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 use uuid::Uuid;
+
+use crate::http::format::Row;
 
 /// An event of the audit trail.
 #[derive(Serialize, ToSchema)]
@@ -15,27 +17,28 @@ use uuid::Uuid;
 pub(crate) struct Event {
     /// The act, such as `key.create` or `job.cancel`.
     #[schema(example = "job.cancel")]
-    act: String,
+    pub(crate) act: String,
     /// The caller: the name of an API key, or the word that stands for a token's issuer and subject.
-    actor: String,
+    pub(crate) actor: String,
     /// The address that the request came from.
     #[schema(value_type = Option<String>, example = "192.0.2.7")]
-    address: Option<String>,
+    pub(crate) address: Option<String>,
     /// The time of the act.
     #[schema(value_type = String, format = DateTime)]
-    at: Timestamp,
-    /// Details of the act, such as the scopes of a key or the pace of a job.
-    details: BTreeMap<String, Value>,
-    /// `done`, or `unchanged` if the act changed nothing.
-    effect: &'static str,
+    pub(crate) at: Timestamp,
+    /// Details of the act, such as the scopes of a key or the pace of a job. Of a refusal: `problem`, the code of the
+    /// answer, and `times`, the number of refusals.
+    pub(crate) details: BTreeMap<String, Value>,
+    /// `done`, `unchanged` if the act changed nothing, or `refused` if the credentials did not allow it.
+    pub(crate) effect: &'static str,
     /// The event's id. Ids are in the order of time.
-    pub(super) id: Uuid,
+    pub(crate) id: Uuid,
     /// The id or name of the object; `*`: all objects.
-    object_id: String,
+    pub(crate) object_id: String,
     /// The type of the object: `job`, `key`, `target`, `schedule`, `mapping` or `all`.
-    object_type: String,
+    pub(crate) object_type: String,
     /// The id of the request, as its answer had it in `x-request-id`.
-    request_id: Option<String>,
+    pub(crate) request_id: Option<String>,
 }
 
 impl From<AuditEvent> for Event {
@@ -46,10 +49,7 @@ impl From<AuditEvent> for Event {
             address: event.address.map(|address| address.to_string()),
             at: event.at,
             details: event.details,
-            effect: match event.effect {
-                Effect::Done => "done",
-                Effect::Unchanged => "unchanged",
-            },
+            effect: event.effect.as_str(),
             id: event.id,
             object_id: event.object_id,
             object_type: event.object_type,
@@ -58,9 +58,8 @@ impl From<AuditEvent> for Event {
     }
 }
 
-impl Event {
-    /// The names of the columns of [`row`](Self::row).
-    pub(super) const COLUMNS: [&str; 10] = [
+impl Row for Event {
+    const COLUMNS: &'static [&'static str] = &[
         "id",
         "at",
         "actor",
@@ -73,9 +72,8 @@ impl Event {
         "request_id",
     ];
 
-    /// Returns the event as a row of a table.
-    pub(super) fn row(self) -> [String; 10] {
-        [
+    fn row(self) -> Vec<String> {
+        vec![
             self.id.to_string(),
             self.at.to_string(),
             self.actor,

@@ -1,31 +1,28 @@
 //! Reading the audit trail.
 
+use std::str::FromStr;
+
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
-use jiff::Timestamp;
-use lethe_common::clock::to_millis;
 use lethe_common::config::Scope;
-use lethe_common::ledger::{Act, AuditFilter, Object};
+use lethe_common::ledger::{Act, AuditFilter, Effect, Object};
 use serde::{Deserialize, Serialize};
-use strum::IntoEnumIterator as _;
+use strum::IntoEnumIterator;
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use super::event::Event;
-use super::format::Format;
 use crate::auth::Principal;
 use crate::http::extract::Params;
-use crate::http::page::{self, limit};
+use crate::http::format::Format;
+use crate::http::page::{self, caller, limit, time};
 use crate::http::problem::Problem;
 use crate::routes::answers::Usual;
 use crate::state::AppState;
 
 /// The default and the greatest number of events in a page: an answer of at most about 300 KiB.
 const LIMIT: (u32, u32) = (100, 1_000);
-
-/// The longest name of an actor, in bytes: a token's word is shorter.
-const LONGEST: usize = 256;
 
 /// The filter of events.
 #[derive(Deserialize, IntoParams)]
@@ -36,6 +33,8 @@ pub(crate) struct AuditParams {
     act: Option<String>,
     /// Only events of this actor, such as the name of a key.
     actor: Option<String>,
+    /// Only events with this effect: `done`, `unchanged` or `refused`.
+    effect: Option<String>,
     /// Only events from this time on.
     #[param(value_type = Option<String>, format = DateTime)]
     since: Option<String>,
@@ -54,13 +53,13 @@ pub(crate) struct AuditParams {
 #[schema(as = AuditList)]
 pub(crate) struct EventList {
     /// The events.
-    pub(super) events: Vec<Event>,
+    pub(crate) events: Vec<Event>,
     /// The value of `after` for the next page; `null` on the last.
-    pub(super) next: Option<String>,
+    pub(crate) next: Option<String>,
 }
 
-/// Read the audit trail, the newest event first: changes of keys and schedules, cancels, retries, pauses, and reads of
-/// ids.
+/// Read the audit trail, the newest event first: changes of keys and schedules, cancels, retries, pauses, reads of ids,
+/// and refusals of these and of submissions.
 ///
 /// `GET /v1/jobs` lists accepted jobs. Reading the trail is an event too. With `accept: text/csv` or
 /// `application/x-ndjson` the header `x-next` has the value of `after` for the next page.
@@ -78,51 +77,57 @@ pub(crate) async fn list(
     headers: HeaderMap,
     Params(params): Params<AuditParams>,
 ) -> Result<Response, Problem> {
+    listed(&state, &principal, params)
+        .await?
+        .written(Format::accepted(&headers))
+}
+
+/// Returns events to a caller that may read all of them, and notes that it reads them.
+pub(crate) async fn listed(state: &AppState, principal: &Principal, params: AuditParams) -> Result<EventList, Problem> {
     principal.require(Scope::AuditRead)?;
     principal.require_all_of(None)?;
     let limit = limit(params.limit.as_deref(), LIMIT)?;
     let filter = AuditFilter {
-        act: params.act.map(act).transpose()?.unwrap_or_default(),
-        actor: params.actor.map(actor).transpose()?.unwrap_or_default(),
+        act: params.act.as_deref().map(act).transpose()?.unwrap_or_default(),
+        actor: params
+            .actor
+            .map(|name| caller("actor", name))
+            .transpose()?
+            .unwrap_or_default(),
+        effect: params.effect.as_deref().map(effect).transpose()?,
         since: params.since.as_deref().map(|text| time("since", text)).transpose()?,
         until: params.until.as_deref().map(|text| time("until", text)).transpose()?,
         after: params.after.as_deref().map(cursor).transpose()?.unwrap_or_default(),
         limit: limit + 1,
     };
-    state.readings().note(&principal, Act::AuditRead, Object::All).await?;
+    state.readings().note(principal, Act::AuditRead, Object::All).await?;
     let events = state.ledger().audit(&filter).await?;
     let events = events.into_iter().map(Event::from).collect();
-    let (events, next) = page::cut(events, limit, |event| event.id.to_string());
-    Format::accepted(&headers).write(EventList { events, next })
+    let (events, next) = page::cut(events, limit, |event: &Event| event.id.to_string());
+    Ok(EventList { events, next })
 }
 
-fn act(word: String) -> Result<String, Problem> {
-    if word.parse::<Act>().is_ok() {
-        return Ok(word);
-    }
-    let words: Vec<&str> = Act::iter().map(Act::as_str).collect();
-    Err(Problem::invalid(
-        "act",
-        format_args!("write one of {}", words.join(", ")),
-    ))
-}
-
-fn actor(name: String) -> Result<String, Problem> {
-    // No name is empty, and PostgreSQL accepts no NUL.
-    if (1..=LONGEST).contains(&name.len()) && !name.contains('\0') {
-        Ok(name)
-    } else {
-        Err(Problem::invalid(
-            "actor",
-            "write an actor as events name it, such as the name of a key",
-        ))
+impl EventList {
+    /// Writes the events in a format.
+    pub(crate) fn written(self, format: Format) -> Result<Response, Problem> {
+        format.write(self.events, self.next, |events, next| Self { events, next })
     }
 }
 
-fn time(field: &str, text: &str) -> Result<i64, Problem> {
-    let at: Result<Timestamp, _> = text.parse();
-    at.map(to_millis)
-        .map_err(|_| Problem::invalid(field, "write a time such as `2030-01-31T12:00:00Z`"))
+fn act(word: &str) -> Result<String, Problem> {
+    let known: Act = one_of("act", word, Act::as_str)?;
+    Ok(known.as_str().to_owned())
+}
+
+fn effect(word: &str) -> Result<Effect, Problem> {
+    one_of("effect", word, Effect::as_str)
+}
+
+fn one_of<T: FromStr + IntoEnumIterator>(field: &str, word: &str, as_str: fn(T) -> &'static str) -> Result<T, Problem> {
+    word.parse().map_err(|_| {
+        let words: Vec<&str> = T::iter().map(as_str).collect();
+        Problem::invalid(field, format_args!("write one of {}", words.join(", ")))
+    })
 }
 
 fn cursor(text: &str) -> Result<String, Problem> {

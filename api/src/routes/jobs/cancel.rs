@@ -3,13 +3,14 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use lethe_common::ledger::CancelOutcome;
+use lethe_common::job::JobId;
+use lethe_common::ledger::{CancelOutcome, JobView};
 
 use crate::auth::Principal;
 use crate::http::extract::{JobPath, Nothing};
 use crate::http::problem::{Kind, Problem};
+use crate::job;
 use crate::job::answer::Job;
-use crate::job::changed;
 use crate::job::visible::visible;
 use crate::routes::answers::{HasEnded, NoJob, Usual};
 use crate::state::AppState;
@@ -34,13 +35,15 @@ pub(crate) async fn cancel(
     JobPath(id): JobPath,
     Nothing: Nothing,
 ) -> Result<(StatusCode, Json<Job>), Problem> {
-    principal.require_control(&visible(&state, &principal, id).await?)?;
-    match state.ledger().cancel(id, &principal.actor()).await? {
-        CancelOutcome::Accepted => {
-            changed::ring(&state, id);
-            let job = visible(&state, &principal, id).await?;
-            Ok((StatusCode::ACCEPTED, Json(job.into())))
-        }
+    let job = cancelled(&state, &principal, id).await?;
+    Ok((StatusCode::ACCEPTED, Json(job.into())))
+}
+
+/// Cancels a job that the caller controls, and returns it as it is then.
+pub(crate) async fn cancelled(state: &AppState, principal: &Principal, id: JobId) -> Result<JobView, Problem> {
+    principal.require_control(&visible(state, principal, id).await?)?;
+    match job::cancel::cancel(state, principal, id).await? {
+        CancelOutcome::Accepted | CancelOutcome::Cancelled(_) => visible(state, principal, id).await,
         CancelOutcome::Ended(ended) => Err(Problem::new(
             Kind::JobEnded,
             format!("the job is {}: there is nothing to cancel", ended.as_str()),

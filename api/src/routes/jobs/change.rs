@@ -4,7 +4,8 @@ use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::HeaderMap;
-use lethe_common::ledger::ThrottleOutcome;
+use lethe_common::job::JobId;
+use lethe_common::ledger::{JobView, ThrottleOutcome};
 use serde::{Deserialize, Deserializer};
 use utoipa::ToSchema;
 
@@ -26,7 +27,7 @@ pub(crate) struct ChangeJob {
     /// The new pace: the most memories to erase in a second, also a fraction; `null`: no limit.
     #[serde(deserialize_with = "given")]
     #[schema(value_type = Option<f64>, required, exclusive_minimum = 0, maximum = 4_294_967_295_u64)]
-    per_second: Option<Rate>,
+    pub(super) per_second: Option<Rate>,
 }
 
 // By default serde reads a missing field as null, which would lift the limit.
@@ -57,9 +58,7 @@ pub(crate) async fn change(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Json<Job>, Problem> {
-    let may = visible(&state, &principal, id)
-        .await
-        .and_then(|job| Ok(principal.require_control(&job)?));
+    let may = controlled(&state, &principal, id).await;
     let (change, _held): (ChangeJob, _) = body::object(
         may,
         &headers,
@@ -68,11 +67,32 @@ pub(crate) async fn change(
         &state.places().of(&principal.name),
     )
     .await?;
-    let pace = change.per_second.map(f64::from);
-    match state.ledger().throttle(id, pace, &principal.actor()).await? {
+    let job = paced(&state, &principal, id, change.per_second).await?;
+    Ok(Json(job.into()))
+}
+
+/// Refuses a caller that does not control the job.
+pub(crate) async fn controlled(state: &AppState, principal: &Principal, id: JobId) -> Result<(), Problem> {
+    let job = visible(state, principal, id).await?;
+    Ok(principal.require_control(&job)?)
+}
+
+/// Changes the pace of a job that the caller [controls](controlled), and returns the job as it is then. `None`: no
+/// limit.
+pub(crate) async fn paced(
+    state: &AppState,
+    principal: &Principal,
+    id: JobId,
+    pace: Option<Rate>,
+) -> Result<JobView, Problem> {
+    match state
+        .ledger()
+        .throttle(id, pace.map(f64::from), &principal.actor())
+        .await?
+    {
         ThrottleOutcome::Accepted => {
-            changed::ring(&state, id);
-            Ok(Json(visible(&state, &principal, id).await?.into()))
+            changed::ring(state, id);
+            visible(state, principal, id).await
         }
         ThrottleOutcome::Ended(ended) => Err(Problem::new(
             Kind::JobEnded,

@@ -4,12 +4,11 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::Response;
-use lethe_common::ledger::JobView;
+use lethe_common::ledger::{JobView, NewJob};
 
 use super::not_accepted::{NotAccepted, untouched};
 use super::upload;
 use crate::auth::Principal;
-use crate::deletion::accepted::just_accepted;
 use crate::deletion::new_job::{self, ROUTE, WORDS};
 use crate::deletion::request::{CreateJob, UploadParams};
 use crate::deletion::submit::{Columns, earlier, submit};
@@ -108,7 +107,8 @@ async fn from_json(
     within(api.request_timeout, accepted).await
 }
 
-async fn accept(
+/// Accepts the deletion of a request. With a used key, this returns the job that the same request made before.
+pub(crate) async fn accept(
     state: &AppState,
     principal: &Principal,
     headers: &HeaderMap,
@@ -116,7 +116,7 @@ async fn accept(
     asked: CreateJob,
     held: Held,
 ) -> Result<JobView, Problem> {
-    let fingerprint = match key {
+    let idempotency = match key {
         None => None,
         Some(key) => {
             let mut fingerprint = state.fingerprints().begin(ROUTE).await?;
@@ -126,19 +126,24 @@ async fn accept(
             Some(fingerprint.of(key))
         }
     };
-    let (mut job, options) = new_job::job(
-        state.config(),
-        principal,
-        asked,
-        headers::trace(headers),
-        state.clock().now(),
-    )?;
-    job.idempotency = fingerprint;
-    if let Err(problem) = options.check_start(state.clock().now()) {
-        // The same request may have been accepted before its start was in the past.
-        let view = just_accepted(&job, state.clock().now());
-        return Ok(earlier(state, &job, view, problem).await?.job);
-    }
-    let columns = Columns::Known(WORDS);
-    Ok(submit(state, &principal.name, job, Some(held), columns).await?.job)
+    let now = state.clock().now();
+    let job = new_job::job(state.config(), principal, asked, headers::trace(headers), now);
+    let job = job.and_then(|(job, options)| options.check_start(now).map(|()| job));
+    let submitted = match job {
+        Ok(job) => {
+            let job = NewJob { idempotency, ..job };
+            submit(state, &principal.name, job, Some(held), Columns::Known(WORDS)).await?
+        }
+        // A repeated request needs the rights of the first one.
+        Err(problem) if problem.kind == Kind::Forbidden => return Err(problem),
+        // The same request may have been accepted before its start was in the past, or before the configuration changed.
+        Err(problem) => {
+            let made = match &idempotency {
+                Some(key) => state.ledger().replayed(&new_job::scope(principal), key).await?.replay(),
+                None => None,
+            };
+            earlier(state, made, problem).await?
+        }
+    };
+    Ok(submitted.job)
 }

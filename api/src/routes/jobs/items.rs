@@ -5,7 +5,7 @@ use std::iter;
 
 use axum::Json;
 use axum::extract::State;
-use lethe_common::job::Outcome;
+use lethe_common::job::{JobId, Outcome};
 use lethe_common::ledger::{Act, ItemCursor, ItemRow, Object};
 use serde::{Deserialize, Serialize};
 use strum::IntoEnumIterator as _;
@@ -42,21 +42,21 @@ pub(crate) struct ItemParams {
     /// The outcome of the memories. `found`: some of the memories that a dry run would erase. Others: `absent`, `held`,
     /// `conflicted`, `unsupported`, `unverifiable`, `failed` and `residue`.
     #[param(required, value_type = String)]
-    outcome: Option<String>,
+    pub(crate) outcome: Option<String>,
     /// `next` of the page before.
-    after: Option<String>,
+    pub(crate) after: Option<String>,
     /// The greatest number of memories to list, 1 to 1000; 100 if absent.
     #[param(value_type = Option<u32>, minimum = 1, maximum = 1_000)]
-    limit: Option<String>,
+    pub(crate) limit: Option<String>,
 }
 
 /// Memories of a job with one outcome.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct ItemList {
     /// The memories.
-    items: Vec<Item>,
+    pub(crate) items: Vec<Item>,
     /// The value of `after` for the next page; `null` on the last.
-    next: Option<String>,
+    pub(crate) next: Option<String>,
 }
 
 /// List the memories of a job with an outcome other than erased, until their retention has passed.
@@ -79,6 +79,16 @@ pub(crate) async fn items(
     JobPath(id): JobPath,
     Params(params): Params<ItemParams>,
 ) -> Result<Json<ItemList>, Problem> {
+    listed(&state, &principal, id, params).await.map(Json)
+}
+
+/// Returns a page of a job's memories with one outcome, and notes in the audit trail that they were read.
+pub(crate) async fn listed(
+    state: &AppState,
+    principal: &Principal,
+    id: JobId,
+    params: ItemParams,
+) -> Result<ItemList, Problem> {
     let outcome = params.outcome.filter(|outcome| outcomes().any(|word| word == outcome));
     let Some(outcome) = outcome else {
         let words: Vec<&str> = outcomes().collect();
@@ -92,7 +102,7 @@ pub(crate) async fn items(
             Cursor::read(text).ok_or_else(|| Problem::invalid("after", "write the `next` of the page before"))?
         }
     };
-    let job = visible(&state, &principal, id).await?;
+    let job = visible(state, principal, id).await?;
     // A dry run's found memories are stored as `left`.
     let kept_as = if job.dry_run && outcome == FOUND {
         Outcome::Left.as_str()
@@ -105,14 +115,11 @@ pub(crate) async fn items(
     }
     let rows = state.ledger().items(id, kept_as, after.place(), limit + 1).await?;
     if !rows.is_empty() {
-        state
-            .readings()
-            .note(&principal, Act::JobItems, Object::Job(id))
-            .await?;
+        state.readings().note(principal, Act::JobItems, Object::Job(id)).await?;
     }
     let (rows, next) = page::cut(rows, limit, |row| Cursor::at(row).write());
     let items = rows.into_iter().map(|row| Item::new(row, &outcome)).collect();
-    Ok(Json(ItemList { items, next }))
+    Ok(ItemList { items, next })
 }
 
 /// The last memory, table, store and partition of a page.

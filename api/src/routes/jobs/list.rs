@@ -1,18 +1,22 @@
 //! `GET /v1/jobs`.
 
-use axum::Json;
 use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::response::Response;
 use lethe_common::config::{NAME, is_name};
-use lethe_common::ledger::JobFilter;
+use lethe_common::error_code::ErrorCode;
+use lethe_common::job::SelectorKind;
+use lethe_common::ledger::{JobFilter, MarkFilter};
 use lethe_common::state::State as JobState;
 use serde::{Deserialize, Serialize};
 use strum::IntoEnumIterator as _;
 use utoipa::{IntoParams, ToSchema};
 
 use crate::auth::Principal;
-use crate::deletion::placement;
+use crate::deletion::{placement, request};
 use crate::http::extract::Params;
-use crate::http::page::{self, limit};
+use crate::http::format::Format;
+use crate::http::page::{self, caller, limit, time};
 use crate::http::problem::Problem;
 use crate::job::answer::Job;
 use crate::job::visible::within;
@@ -36,9 +40,26 @@ pub(crate) struct ListParams {
     target: Option<String>,
     /// Only jobs that this schedule made.
     schedule: Option<String>,
+    /// Only jobs of this caller, as jobs have it in `principal`.
+    principal: Option<String>,
+    /// Only jobs of this kind: `ids`, `query` or `subject`.
+    kind: Option<String>,
+    /// Only jobs with this last error, such as `unavailable`.
+    error_code: Option<String>,
+    /// Only jobs with this reference.
+    reference: Option<String>,
+    /// Only jobs with this label: its key, a colon and its value, such as `team:privacy`. Jobs are read from the newest
+    /// on: give `created_after` too if few of many jobs have it.
+    label: Option<String>,
+    /// Only jobs created from this time on. A job is created when its request comes in, an upload when it begins.
+    #[param(value_type = Option<String>, format = DateTime)]
+    created_after: Option<String>,
+    /// Only jobs created before this time.
+    #[param(value_type = Option<String>, format = DateTime)]
+    created_before: Option<String>,
     /// `next` of the page before.
-    after: Option<String>,
-    /// The greatest number of jobs to list, 1 to 200; 50 if absent.
+    pub(super) after: Option<String>,
+    /// The greatest number of jobs in a page, 1 to 200; 50 if absent.
     #[param(value_type = Option<u32>, minimum = 1, maximum = 200)]
     limit: Option<String>,
 }
@@ -47,37 +68,92 @@ pub(crate) struct ListParams {
 #[derive(Serialize, ToSchema)]
 pub(crate) struct JobList {
     /// The jobs. A page that is short or empty may not be the last.
-    jobs: Vec<Job>,
+    pub(crate) jobs: Vec<Job>,
     /// The value of `after` for the next page; `null` on the last.
-    next: Option<String>,
+    pub(crate) next: Option<String>,
 }
 
 /// List jobs, the newest first: the caller's own, and with the scope `jobs:read` those of other callers.
+///
+/// With `accept: text/csv` or `application/x-ndjson` the header `x-next` has the value of `after` for the next page.
 #[utoipa::path(
     get,
     path = "/v1/jobs",
     operation_id = "listJobs",
     tag = "jobs",
     params(ListParams),
-    responses((status = 200, description = "The jobs", body = JobList), Usual),
+    responses(
+        (status = 200, description = "The jobs", headers(
+            ("x-next" = Option<String>, description = "With CSV and NDJSON: the value of `after` for the next page; absent on the last")
+        ), content((JobList = "application/json"), (String = "text/csv"), (String = "application/x-ndjson"))),
+        Usual,
+    ),
 )]
 pub(crate) async fn list(
     State(state): State<AppState>,
     principal: Principal,
+    headers: HeaderMap,
     Params(params): Params<ListParams>,
-) -> Result<Json<JobList>, Problem> {
-    let limit = limit(params.limit.as_deref(), LIMIT)?;
-    let mut filter = JobFilter {
-        whose: principal.seen(),
-        state: params.state.as_deref().map(job_state).transpose()?,
-        target: params.target,
-        schedule: params.schedule.map(schedule).transpose()?,
-        after: params.after.as_deref().map(cursor).transpose()?,
-        limit: limit + 1,
-    };
-    if let Some(target) = &filter.target {
-        placement::named(&placement::reached(state.config(), &principal)?, target)?;
+) -> Result<Response, Problem> {
+    let page = listed(&state, &principal, params).await?;
+    Format::accepted(&headers).write(page.jobs, page.next, |jobs, next| JobList { jobs, next })
+}
+
+impl ListParams {
+    /// Returns whether nothing is filtered.
+    pub(super) fn is_empty(&self) -> bool {
+        // Without `..`, so that a new filter is not forgotten here.
+        matches!(
+            self,
+            Self {
+                state: None,
+                target: None,
+                schedule: None,
+                principal: None,
+                kind: None,
+                error_code: None,
+                reference: None,
+                label: None,
+                created_after: None,
+                created_before: None,
+                after: _,
+                limit: _,
+            }
+        )
     }
+
+    /// Returns the filter of the jobs that the caller sees, from the newest on. Its limit is the length of a page.
+    pub(super) fn filter(self, state: &AppState, principal: &Principal) -> Result<JobFilter, Problem> {
+        let filter = JobFilter {
+            whose: principal.seen(),
+            principal: self.principal.map(|name| caller("principal", name)).transpose()?,
+            state: self.state.as_deref().map(job_state).transpose()?,
+            kind: self.kind.as_deref().map(kind).transpose()?,
+            target: self.target,
+            schedule: self.schedule.map(schedule).transpose()?,
+            error_code: self.error_code.as_deref().map(error_code).transpose()?,
+            marks: MarkFilter {
+                reference: self.reference.map(request::reference).transpose()?,
+                label: self.label.as_deref().map(request::pair).transpose()?,
+            },
+            created_after: bound("created_after", self.created_after.as_deref())?,
+            created_before: bound("created_before", self.created_before.as_deref())?,
+            after: None,
+            limit: limit(self.limit.as_deref(), LIMIT)?,
+        };
+        if let Some(target) = &filter.target {
+            placement::named(&placement::reached(state.config(), principal)?, target)?;
+        }
+        Ok(filter)
+    }
+}
+
+/// Returns a page of the jobs that the caller sees.
+pub(crate) async fn listed(state: &AppState, principal: &Principal, params: ListParams) -> Result<JobList, Problem> {
+    let after = params.after.as_deref().map(cursor).transpose()?;
+    let mut filter = params.filter(state, principal)?;
+    let limit = filter.limit;
+    (filter.after, filter.limit) = (after, limit + 1);
     // A job must be read before it can be compared with the caller's bounds.
     let mut jobs = Vec::new();
     for _ in 0..READS {
@@ -86,7 +162,7 @@ pub(crate) async fn list(
             .last()
             .filter(|_| read.len() == filter.limit as usize)
             .map(|job| job.id);
-        jobs.extend(within(&state, &principal, read).await?);
+        jobs.extend(within(state, principal, read).await?);
         filter.after = last;
         if last.is_none() || jobs.len() > limit as usize {
             break;
@@ -95,7 +171,7 @@ pub(crate) async fn list(
     let (jobs, next) = page::cut(jobs, limit, |job| job.id.to_string());
     let next = next.or_else(|| filter.after.map(|id| id.to_string()));
     let jobs = jobs.into_iter().map(Job::from).collect();
-    Ok(Json(JobList { jobs, next }))
+    Ok(JobList { jobs, next })
 }
 
 fn schedule(name: String) -> Result<String, Problem> {
@@ -105,6 +181,25 @@ fn schedule(name: String) -> Result<String, Problem> {
     } else {
         Err(Problem::invalid("schedule", NAME))
     }
+}
+
+fn kind(word: &str) -> Result<SelectorKind, Problem> {
+    let unknown = |_| Problem::invalid("kind", "write `ids`, `query` or `subject`");
+    word.parse().map_err(unknown)
+}
+
+fn error_code(word: &str) -> Result<ErrorCode, Problem> {
+    let unknown = |_| {
+        Problem::invalid(
+            "error_code",
+            "write an error code as jobs have it, such as `unavailable`",
+        )
+    };
+    word.parse().map_err(unknown)
+}
+
+fn bound(field: &str, text: Option<&str>) -> Result<Option<i64>, Problem> {
+    text.map(|text| time(field, text)).transpose()
 }
 
 fn job_state(word: &str) -> Result<JobState, Problem> {

@@ -3,7 +3,8 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use lethe_common::ledger::RetryOutcome;
+use lethe_common::job::JobId;
+use lethe_common::ledger::{JobView, RetryOutcome};
 
 use crate::auth::Principal;
 use crate::http::extract::{JobPath, Nothing};
@@ -42,16 +43,21 @@ pub(crate) async fn retry(
     JobPath(id): JobPath,
     Nothing: Nothing,
 ) -> Result<(StatusCode, Json<Job>), Problem> {
-    principal.require_control(&visible(&state, &principal, id).await?)?;
+    let job = retried(&state, &principal, id).await?;
+    Ok((StatusCode::ACCEPTED, Json(job.into())))
+}
+
+/// Begins another attempt of a job that the caller could submit now, and returns the job as it is then.
+pub(crate) async fn retried(state: &AppState, principal: &Principal, id: JobId) -> Result<JobView, Problem> {
+    principal.require_control(&visible(state, principal, id).await?)?;
     // Without an aim the ledger has forgotten the job, and refuses the retry below.
     if let Some(aim) = state.ledger().aims(&[id]).await?.remove(&id) {
         principal.require_again(&aim)?;
     }
     match state.ledger().retry(id, &principal.actor()).await? {
         RetryOutcome::Accepted => {
-            changed::ring(&state, id);
-            let job = visible(&state, &principal, id).await?;
-            Ok((StatusCode::ACCEPTED, Json(job.into())))
+            changed::ring(state, id);
+            visible(state, principal, id).await
         }
         RetryOutcome::NotEnded(now) => Err(Problem::new(
             Kind::JobNotEnded,

@@ -5,6 +5,7 @@
 
 mod receive;
 mod receiver;
+mod repeat;
 mod staged;
 mod unwritten;
 

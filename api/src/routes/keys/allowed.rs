@@ -6,13 +6,13 @@ use crate::auth::Principal;
 use crate::http::problem::{Kind, Problem};
 
 /// Refuses a caller that could make a key with a wider reach than its own.
-pub(super) fn allow(principal: &Principal) -> Result<(), Problem> {
+pub(crate) fn allow(principal: &Principal) -> Result<(), Problem> {
     principal.require(Scope::Admin)?;
     principal.require_all_of(None)?;
     Ok(())
 }
 
-pub(super) fn unknown() -> Problem {
+pub(crate) fn unknown() -> Problem {
     Problem::new(
         Kind::NotFound,
         "no key that Lethe made has this name: remove keys of the configuration from its file",

@@ -17,31 +17,31 @@ use utoipa::ToSchema;
 #[schema(as = Key)]
 pub(crate) struct KeyAnswer {
     /// The name.
-    name: String,
+    pub(crate) name: String,
     /// Its scopes.
-    scopes: Vec<String>,
+    pub(crate) scopes: Vec<String>,
     /// The one person whose memories it reaches; `null`: all persons.
-    user: Option<String>,
+    pub(crate) user: Option<String>,
     /// The workspaces it reaches; `null`: all.
-    workspaces: Option<BTreeSet<String>>,
+    pub(crate) workspaces: Option<BTreeSet<String>>,
     /// The targets it reaches; `null`: all.
-    targets: Option<BTreeSet<String>>,
+    pub(crate) targets: Option<BTreeSet<String>>,
     /// The time when it expires; `null`: never.
     #[schema(value_type = Option<String>, format = DateTime)]
-    expires_at: Option<Timestamp>,
+    pub(crate) expires_at: Option<Timestamp>,
     /// Whether it has expired.
-    expired: bool,
+    pub(crate) expired: bool,
     /// When it was made.
     #[schema(value_type = Option<String>, format = DateTime)]
-    created_at: Option<Timestamp>,
+    pub(crate) created_at: Option<Timestamp>,
     /// The caller that made it.
-    created_by: String,
+    pub(crate) created_by: String,
     /// The time of its last use, to the minute; `null`: never.
     #[schema(value_type = Option<String>, format = DateTime)]
-    last_used_at: Option<Timestamp>,
+    pub(crate) last_used_at: Option<Timestamp>,
     /// The time when the secret before the last rotation stops; `null`: the key has one secret.
     #[schema(value_type = Option<String>, format = DateTime)]
-    previous_secret_ends_at: Option<Timestamp>,
+    pub(crate) previous_secret_ends_at: Option<Timestamp>,
 }
 
 /// An API key with a secret that was just made.

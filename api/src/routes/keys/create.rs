@@ -9,11 +9,12 @@ use axum::response::Response;
 use jiff::Timestamp;
 use lethe_common::clock::to_millis;
 use lethe_common::config::{Bounds, KeyHash, NAME, Scope, is_name};
-use lethe_common::ledger::KeyRecord;
+use lethe_common::ledger::{KeyRecord, KeyRow};
 use serde::Deserialize;
 use strum::IntoEnumIterator as _;
 use utoipa::ToSchema;
 
+use super::allowed::allow;
 use super::answer::MadeKey;
 use super::body::read;
 use crate::auth::Principal;
@@ -29,27 +30,27 @@ use crate::state::AppState;
 pub(crate) struct CreateKey {
     /// Its name in jobs and logs: 1 to 64 of the characters a-z, 0-9, _ and -.
     #[schema(example = "nightly", pattern = "^[a-z0-9_-]{1,64}$")]
-    name: String,
+    pub(crate) name: String,
     /// Its scopes: `memories:delete`, `memories:delete:any`, `subjects:erase`, `jobs:read`, `jobs:admin`, `audit:read`,
     /// `metrics:read`, `admin`.
     #[schema(min_items = 1, example = json!(["memories:delete", "jobs:read"]))]
-    scopes: Vec<String>,
+    pub(crate) scopes: Vec<String>,
     /// The one person whose memories it reaches. Absent: all persons.
     #[serde(default, deserialize_with = "given")]
     #[schema(nullable = false, min_length = 1)]
-    user: Option<String>,
+    pub(crate) user: Option<String>,
     /// The workspaces it reaches. Absent: all.
     #[serde(default, deserialize_with = "given")]
     #[schema(nullable = false, min_items = 1)]
-    workspaces: Option<BTreeSet<String>>,
+    pub(crate) workspaces: Option<BTreeSet<String>>,
     /// The targets it reaches. Absent: all.
     #[serde(default, deserialize_with = "given")]
     #[schema(nullable = false, min_items = 1)]
-    targets: Option<BTreeSet<String>>,
+    pub(crate) targets: Option<BTreeSet<String>>,
     /// The time when it expires. Absent: never.
     #[serde(default, deserialize_with = "given")]
     #[schema(nullable = false, format = "date-time")]
-    expires_at: Option<String>,
+    pub(crate) expires_at: Option<String>,
 }
 
 problems! {
@@ -78,8 +79,19 @@ pub(crate) async fn create(
     body: Body,
 ) -> Result<Response, Problem> {
     let asked: CreateKey = read(&state, &principal, &headers, body).await?;
+    let (key, row) = made(&state, &principal, asked).await?;
+    Ok(MadeKey::answer(StatusCode::CREATED, key, row))
+}
+
+/// Makes a key, and returns its secret with its row.
+pub(crate) async fn made(
+    state: &AppState,
+    principal: &Principal,
+    asked: CreateKey,
+) -> Result<(String, KeyRow), Problem> {
+    allow(principal)?;
     let (key, hash) = KeyHash::make();
-    let record = asked.checked(&state, &hash)?;
+    let record = asked.checked(state, &hash)?;
     let taken = || {
         Problem::new(
             Kind::NameTaken,
@@ -90,9 +102,9 @@ pub(crate) async fn create(
         return Err(taken());
     }
     let made = state.ledger().add_key(&record, &principal.actor()).await?;
-    let made = made.ok_or_else(taken)?;
+    let row = made.ok_or_else(taken)?;
     state.auth().forget(&record.name);
-    Ok(MadeKey::answer(StatusCode::CREATED, key, made))
+    Ok((key, row))
 }
 
 impl CreateKey {

@@ -23,9 +23,9 @@ const LIMIT: (u32, u32) = (200, 1_000);
 #[derive(Serialize, ToSchema)]
 pub(crate) struct KeyList {
     /// The keys.
-    keys: Vec<KeyAnswer>,
+    pub(crate) keys: Vec<KeyAnswer>,
     /// The value of `after` for the next page; `null` on the last.
-    next: Option<String>,
+    pub(crate) next: Option<String>,
 }
 
 /// The page to list.
@@ -34,10 +34,10 @@ pub(crate) struct KeyList {
 #[into_params(parameter_in = Query)]
 pub(crate) struct KeyParams {
     /// `next` of the page before.
-    after: Option<String>,
+    pub(crate) after: Option<String>,
     /// The greatest number of keys to list, 1 to 1000; 200 if absent.
     #[param(value_type = Option<u32>, minimum = 1, maximum = 1_000)]
-    limit: Option<String>,
+    pub(crate) limit: Option<String>,
 }
 
 /// List the API keys that Lethe made, by name. Keys of the configuration are not among them.
@@ -49,17 +49,23 @@ pub(crate) async fn list(
     principal: Principal,
     Params(params): Params<KeyParams>,
 ) -> Result<Json<KeyList>, Problem> {
-    allow(&principal)?;
+    let list = listed(&state, &principal, params).await?;
+    if !list.keys.is_empty() {
+        state.readings().note(&principal, Act::KeyList, Object::All).await?;
+    }
+    Ok(Json(list))
+}
+
+/// Returns keys to a caller that may manage them. An answer that names their persons has to be noted.
+pub(crate) async fn listed(state: &AppState, principal: &Principal, params: KeyParams) -> Result<KeyList, Problem> {
+    allow(principal)?;
     let limit = limit(params.limit.as_deref(), LIMIT)?;
     if params.after.as_deref().is_some_and(|after| !is_name(after)) {
         return Err(Problem::invalid("after", "write the `next` of the page before"));
     }
     let after = params.after.unwrap_or_default();
     let rows = state.ledger().keys(&after, limit + 1).await?;
-    if !rows.is_empty() {
-        state.readings().note(&principal, Act::KeyList, Object::All).await?;
-    }
     let (rows, next) = page::cut(rows, limit, |row| row.key.name.clone());
     let keys = rows.into_iter().map(KeyAnswer::from).collect();
-    Ok(Json(KeyList { keys, next }))
+    Ok(KeyList { keys, next })
 }

@@ -32,12 +32,18 @@ pub(crate) async fn revoke(
     NamePath(name): NamePath,
     Nothing: Nothing,
 ) -> Result<StatusCode, Problem> {
-    allow(&principal)?;
+    revoked(&state, &principal, &name).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Revokes a key.
+pub(crate) async fn revoked(state: &AppState, principal: &Principal, name: &str) -> Result<(), Problem> {
+    allow(principal)?;
     // No key of the ledger has another kind of name, and PostgreSQL accepts no NUL.
-    let removed = is_name(&name) && state.ledger().remove_key(&name, &principal.actor()).await?;
+    let removed = is_name(name) && state.ledger().remove_key(name, &principal.actor()).await?;
     if !removed {
         return Err(unknown());
     }
-    state.auth().forget(&name);
-    Ok(StatusCode::NO_CONTENT)
+    state.auth().forget(name);
+    Ok(())
 }

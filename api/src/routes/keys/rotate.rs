@@ -8,10 +8,11 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use lethe_common::clock::from_millis;
 use lethe_common::config::{KeyHash, is_name, parse_duration};
-use lethe_common::ledger::{Ends, Rotated};
+use lethe_common::ledger::{Ends, KeyRow, Rotated};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
+use super::allowed::allow;
 use super::answer::MadeKey;
 use super::body::read;
 use crate::auth::Principal;
@@ -35,12 +36,12 @@ pub(crate) struct RotateKey {
     /// Absent: `24h`.
     #[serde(default, deserialize_with = "given")]
     #[schema(nullable = false, example = "24h")]
-    overlap: Option<String>,
+    pub(crate) overlap: Option<String>,
     /// The secret that stops at once, while the key has two: `older`, or `newer` if nobody received it. Without it only
     /// an overlap of `0` ends both.
     #[serde(default, deserialize_with = "given")]
     #[schema(nullable = false, pattern = "^(older|newer)$")]
-    ends: Option<String>,
+    pub(crate) ends: Option<String>,
 }
 
 problems! {
@@ -72,6 +73,18 @@ pub(crate) async fn rotate(
     body: Body,
 ) -> Result<Response, Problem> {
     let asked: RotateKey = read(&state, &principal, &headers, body).await?;
+    let (key, row) = rotated(&state, &principal, &name, &asked).await?;
+    Ok(MadeKey::answer(StatusCode::OK, key, row))
+}
+
+/// Gives a key another secret, and returns that with the key's row.
+pub(crate) async fn rotated(
+    state: &AppState,
+    principal: &Principal,
+    name: &str,
+    asked: &RotateKey,
+) -> Result<(String, KeyRow), Problem> {
+    allow(principal)?;
     let (overlap, ends) = (asked.overlap()?, asked.ends()?);
     let unknown = || {
         Problem::new(
@@ -80,18 +93,18 @@ pub(crate) async fn rotate(
         )
     };
     // No key of the ledger has another kind of name, and PostgreSQL accepts no NUL.
-    if !is_name(&name) {
+    if !is_name(name) {
         return Err(unknown());
     }
     let (key, hash) = KeyHash::make();
     let rotated = state
         .ledger()
-        .rotate_key(&name, &hash.to_string(), overlap, ends, &principal.actor())
+        .rotate_key(name, &hash.to_string(), overlap, ends, &principal.actor())
         .await?;
     match rotated {
         Rotated::Done(row) => {
-            state.auth().forget(&name);
-            Ok(MadeKey::answer(StatusCode::OK, key, *row))
+            state.auth().forget(name);
+            Ok((key, *row))
         }
         Rotated::NoKey => Err(unknown()),
         Rotated::HasTwo(until) => Err(has_two(until)),

@@ -57,7 +57,7 @@ impl TryFrom<ScheduleRow> for Schedule {
     type Error = LedgerError;
 
     fn try_from(row: ScheduleRow) -> Result<Self, LedgerError> {
-        let job = schedules::request(&row)?;
+        let job = schedules::request(&row.schedule)?;
         let next_run_at = row.next_run_at.filter(|_| !row.schedule.paused);
         let windows = row.schedule.windows.as_ref();
         Ok(Self {

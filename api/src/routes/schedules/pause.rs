@@ -2,6 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
+use lethe_common::ledger::ScheduleRow;
 
 use super::answer::Schedule;
 use super::seen;
@@ -25,7 +26,7 @@ pub(crate) async fn pause(
     NamePath(name): NamePath,
     Nothing: Nothing,
 ) -> Result<Json<Schedule>, Problem> {
-    set(&state, &principal, &name, true).await
+    set(&state, &principal, &name, true).await.and_then(shown)
 }
 
 /// Lift the pause of a schedule. Missed runs are caught up by a single run.
@@ -42,14 +43,24 @@ pub(crate) async fn resume(
     NamePath(name): NamePath,
     Nothing: Nothing,
 ) -> Result<Json<Schedule>, Problem> {
-    set(&state, &principal, &name, false).await
+    set(&state, &principal, &name, false).await.and_then(shown)
 }
 
-async fn set(state: &AppState, principal: &Principal, name: &str, paused: bool) -> Result<Json<Schedule>, Problem> {
+/// Pauses a schedule that the caller may change, or lifts its pause.
+pub(crate) async fn set(
+    state: &AppState,
+    principal: &Principal,
+    name: &str,
+    paused: bool,
+) -> Result<ScheduleRow, Problem> {
     seen::controlled(state, principal, name).await?;
     if !state.ledger().pause_schedule(name, paused, &principal.actor()).await? {
         return Err(seen::unknown());
     }
-    let row = seen::visible(state, principal, name).await?;
+    state.rescheduled().notify_one();
+    seen::visible(state, principal, name).await
+}
+
+fn shown(row: ScheduleRow) -> Result<Json<Schedule>, Problem> {
     Ok(Json(row.try_into()?))
 }

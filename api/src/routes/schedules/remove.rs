@@ -24,9 +24,15 @@ pub(crate) async fn remove(
     NamePath(name): NamePath,
     Nothing: Nothing,
 ) -> Result<StatusCode, Problem> {
-    seen::controlled(&state, &principal, &name).await?;
-    if state.ledger().remove_schedule(&name, &principal.actor()).await? {
-        Ok(StatusCode::NO_CONTENT)
+    removed(&state, &principal, &name).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Deletes a schedule that the caller may change.
+pub(crate) async fn removed(state: &AppState, principal: &Principal, name: &str) -> Result<(), Problem> {
+    seen::controlled(state, principal, name).await?;
+    if state.ledger().remove_schedule(name, &principal.actor()).await? {
+        Ok(())
     } else {
         Err(seen::unknown())
     }

@@ -8,7 +8,7 @@ use crate::http::problem::{Kind, Problem};
 use crate::state::AppState;
 
 /// Returns a schedule that the caller may see.
-pub(super) async fn visible(state: &AppState, principal: &Principal, name: &str) -> Result<ScheduleRow, Problem> {
+pub(crate) async fn visible(state: &AppState, principal: &Principal, name: &str) -> Result<ScheduleRow, Problem> {
     // No schedule has another kind of name, and PostgreSQL accepts no NUL.
     let row = if is_name(name) {
         state.ledger().schedule(name).await?
@@ -33,7 +33,7 @@ pub(super) fn sees(principal: &Principal, row: &ScheduleRow) -> bool {
 }
 
 /// Refuses a caller that may not change a schedule.
-pub(super) fn require_control(principal: &Principal, row: &ScheduleRow) -> Result<(), Problem> {
+pub(crate) fn require_control(principal: &Principal, row: &ScheduleRow) -> Result<(), Problem> {
     Ok(principal.require_control_of_schedule(&row.schedule.principal, row.schedule.target.as_deref())?)
 }
 

@@ -47,14 +47,18 @@ async fn clients_are_told_what_this_is() {
 }
 
 #[tokio::test]
-async fn a_browser_is_asked_for_nothing() {
-    let app = App::with(MAIN).await;
-    for who in ["", "eraser"] {
-        let asked = request(who, "GET", "/").header("accept", "text/html,application/xhtml+xml,*/*;q=0.8");
-        let answer = app.send(asked.body(Body::empty()).expect("a request")).await;
-        assert_eq!(answer.status, 404, "{}", answer.text);
-        assert!(!answer.headers.contains_key("www-authenticate"));
-        assert_eq!(answer.headers["content-type"], "application/problem+json");
+async fn a_browser_is_led_to_the_console() {
+    for (toml, status) in [
+        (MAIN.to_owned(), 303),
+        (format!("[console]\nenabled = false\n{MAIN}"), 404),
+    ] {
+        let app = App::with(&toml).await;
+        for who in ["", "eraser"] {
+            let asked = request(who, "GET", "/").header("accept", "text/html,application/xhtml+xml,*/*;q=0.8");
+            let answer = app.send(asked.body(Body::empty()).expect("a request")).await;
+            assert_eq!(answer.status, status, "{}", answer.text);
+            assert!(!answer.headers.contains_key("www-authenticate"));
+        }
     }
 }
 

@@ -345,7 +345,14 @@ async fn a_job_waits_for_the_window_of_its_schedule() {
     assert_eq!(fired(&app).await, 1);
     assert!(claim(&app).await.is_empty());
     let job = app.get("root", "/v1/jobs?schedule=nightly").await.body["jobs"][0].clone();
-    assert_eq!((&job["state"], &job["waits_for"]), (&json!("queued"), &json!("window")));
+    assert_eq!(
+        (&job["state"], &job["waits_for"]["reason"]),
+        (&json!("queued"), &json!("window"))
+    );
+    assert_eq!(
+        job["waits_for"]["until"], job["next_attempt_at"],
+        "the window opens then"
+    );
     let next: Timestamp = job["next_attempt_at"]
         .as_str()
         .expect("a time")

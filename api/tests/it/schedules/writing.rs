@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::{PATH, app, body, delete, put, with};
-use crate::app::{App, request};
+use crate::app::{App, MAIN, request};
 
 #[tokio::test]
 async fn a_schedule_is_written_shown_replaced_and_taken_away() {
@@ -280,4 +280,39 @@ async fn a_schedule_is_seen_and_changed_as_jobs_are() {
         .refused(403, "forbidden", "memories:delete");
     assert_eq!(put(&app, "root", &body()).await.body["principal"], "root");
     assert_eq!(delete(&app, "operator").await.status, 204);
+}
+
+#[tokio::test]
+async fn a_caller_has_so_many_schedules_and_leaves_others_theirs() {
+    let app = App::with(&format!("api.max_schedules_per_caller = 2\n{MAIN}")).await;
+    let job = json!({"select": {"subject": {"user_id": "ana"}}});
+    let schedule = json!({"cron": "0 3 * * *", "time_zone": "UTC", "job": job});
+    let put = async |who: &str, name: &str| {
+        let path = format!("/v1/schedules/{name}");
+        app.send_json(who, "PUT", &path, &schedule).await
+    };
+    for (who, name) in [("root", "a"), ("root", "b"), ("privacy", "c")] {
+        assert_eq!(put(who, name).await.status, 201, "{who} {name}");
+    }
+    let answer = put("root", "d").await;
+    answer.refused(409, "too-many-schedules", "may have 2 (`api.max_schedules_per_caller`)");
+    assert!(!answer.headers.contains_key("retry-after"), "waiting does not help");
+    // A schedule of another caller would become its own.
+    put("root", "c").await.refused(409, "too-many-schedules", "");
+    assert_eq!(app.get("root", "/v1/schedules/c").await.body["principal"], "privacy");
+    assert_eq!(app.get("root", "/v1/schedules/d").await.status, 404);
+    assert_eq!(put("root", "a").await.status, 200, "it may replace its own");
+    assert_eq!(put("privacy", "d").await.status, 201, "others have their own limit");
+
+    let remove = request("root", "DELETE", "/v1/schedules/b").body("".into());
+    assert_eq!(app.send(remove.expect("a request")).await.status, 204);
+    assert_eq!(put("root", "c").await.status, 200);
+    assert_eq!(app.get("root", "/v1/schedules/c").await.body["principal"], "root");
+    put("root", "e").await.refused(409, "too-many-schedules", "");
+
+    let unlimited = App::with(&format!("api.max_schedules_per_caller = 0\n{MAIN}")).await;
+    for name in ["a", "b", "c"] {
+        let path = format!("/v1/schedules/{name}");
+        assert_eq!(unlimited.send_json("root", "PUT", &path, &schedule).await.status, 201);
+    }
 }

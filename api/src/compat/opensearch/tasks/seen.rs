@@ -16,19 +16,15 @@ use crate::compat::read::Query;
 use crate::http::json::short;
 use crate::http::prefer::Prefer;
 use crate::http::problem::{Kind, Problem};
-use crate::job::changed;
+use crate::job::cancel::cancel;
 use crate::job::visible::visible;
 use crate::job::watch;
 use crate::state::AppState;
 
 /// Cancels a job. Returns whether it was still unfinished.
 pub(super) async fn stop(state: &AppState, principal: &Principal, job: &JobView) -> Result<bool, Problem> {
-    let outcome = state.ledger().cancel(job.id, &principal.actor()).await?;
-    let accepted = outcome == CancelOutcome::Accepted;
-    if accepted {
-        changed::ring(state, job.id);
-    }
-    Ok(accepted)
+    let outcome = cancel(state, principal, job.id).await?;
+    Ok(matches!(outcome, CancelOutcome::Accepted | CancelOutcome::Cancelled(_)))
 }
 
 /// The parameters of a cancellation, without the selection of tasks.

@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 
 use axum::extract::Query;
 use axum::http::{HeaderMap, Uri};
-use lethe_common::doorbell::Ring;
-use lethe_common::ledger::{Accepted, Idempotency, JobView, LedgerError, Route, StoreCounts};
+use lethe_common::ledger::{Idempotency, JobView, LedgerError, Route, StoreCounts};
 
 use super::receiver::Receiver;
+use super::repeat::Repeat;
 use super::staged::Staged;
 use crate::auth::Principal;
-use crate::deletion::accepted::just_accepted;
+use crate::deletion::accepted::{announce, just_accepted};
 use crate::deletion::new_job::{self, ROUTE};
 use crate::deletion::request::UploadParams;
 use crate::deletion::spelling;
@@ -19,7 +19,6 @@ use crate::http::body::Incoming;
 use crate::http::headers;
 use crate::http::idempotency;
 use crate::http::json;
-use crate::http::limits::backlog::request_refused;
 use crate::http::limits::time::within;
 use crate::http::problem::{Kind, Problem};
 use crate::http::query;
@@ -43,37 +42,42 @@ pub(in crate::routes::jobs) async fn receive(
     fingerprint.add(&principal.adds());
     // Ends the parameters, so that no byte of the body can pass for a part of them.
     fingerprint.add(&[0]);
-    let options = params.options(config.api.max_id_length)?;
-    let (mut job, place) = new_job::without_ids(config, principal, &options)?;
-    job.trace = headers::trace(headers);
     // The hash is not known before the last byte.
-    job.idempotency = key.map(|key| Idempotency {
+    let idempotency = key.map(|key| Idempotency {
         key,
         fingerprint: String::new(),
     });
+    let repeat = Repeat {
+        state,
+        scope: new_job::scope(principal),
+        key: idempotency.clone(),
+        fingerprint: fingerprint.clone(),
+    };
     let _permit = state.places().of(&principal.name).upload()?;
+    let admit = async {
+        let options = params.options(config.api.max_id_length)?;
+        let (job, place) = new_job::without_ids(config, principal, &options)?;
+        options.check_start(state.clock().now())?;
+        let added = within(limit, state.backlog().admit(state.ledger(), &principal.name, 0)).await?;
+        Ok::<_, Problem>((options, job, place, added))
+    };
+    let admitted = admit.await;
+    let (options, mut job, place, added) = match admitted {
+        Ok(admitted) => admitted,
+        // A repeated request needs the rights of the first one.
+        Err(problem) if problem.kind == Kind::Forbidden => return Err(problem),
+        // The same request may have been accepted before its start was in the past, before its caller was at a limit,
+        // or before the configuration changed.
+        Err(problem) => return repeat.earlier(incoming, problem).await,
+    };
+    job.trace = headers::trace(headers);
+    job.idempotency = idempotency;
     let mut receiver = Receiver::new(state, principal, place, &options, fingerprint);
     let view = just_accepted(&job, state.clock().now());
-    let admit = async {
-        options.check_start(state.clock().now())?;
-        within(limit, state.backlog().admit(state.ledger(), &principal.name, 0)).await
-    };
-    let added = match admit.await {
-        Ok(added) => added,
-        // The same request may have been accepted before its start was in the past, or its caller was at a limit.
-        Err(problem) => {
-            let accepted = receiver.repeated(incoming, &job).await?.ok_or_else(|| {
-                request_refused(&problem);
-                problem
-            })?;
-            return Ok(within(limit, settle(state, accepted, view)).await?.job);
-        }
-    };
     let Some(upload) = within(limit, state.ledger().begin_upload(&job, &receiver.partition())).await? else {
         added.give_back();
-        let known = receiver.known(incoming, &job).await?;
-        let accepted = known.unwrap_or(Accepted::InFlight);
-        return Ok(within(limit, settle(state, accepted, view)).await?.job);
+        let known = repeat.known(incoming).await?;
+        return Ok(within(limit, settle(state, known, view)).await?.job);
     };
     let mut staged = Staged::new(state, upload);
     receiver.receive(incoming, &mut staged).await?;
@@ -88,7 +92,7 @@ pub(in crate::routes::jobs) async fn receive(
     }
     let finished = state.ledger().finish_upload(staged.take(), &receiver.hash()).await;
     finished.map_err(swept)?;
-    state.doorbell().ring(Ring::Work);
+    announce(state, view.id, &view.kind);
     let counts = |store| StoreCounts {
         target: place.0.name.clone(),
         store,

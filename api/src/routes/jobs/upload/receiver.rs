@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use lethe_common::ledger::{Accepted, NewJob, NewPartition};
+use lethe_common::ledger::NewPartition;
 use lethe_common::ndjson::{Line, LineError, LineFault, Lines};
 
 use super::staged::Staged;
@@ -151,34 +151,6 @@ impl<'a> Receiver<'a> {
     /// Returns the hash of all bytes that were read.
     pub(super) fn hash(self) -> String {
         self.fingerprint.end()
-    }
-
-    /// Returns the result of the earlier request, if this one is its repetition. Reads the stream only for a key of an
-    /// accepted upload.
-    pub(super) async fn repeated(
-        &mut self,
-        incoming: &mut Incoming,
-        job: &NewJob,
-    ) -> Result<Option<Accepted>, Problem> {
-        let Some(key) = &job.idempotency else { return Ok(None) };
-        let limit = self.state.config().api.request_timeout;
-        // An accepted upload has a hash, so its key conflicts with one that has none yet.
-        if within(limit, self.state.ledger().replayed(job, key)).await? != Accepted::Conflict {
-            return Ok(None);
-        }
-        let known = self.known(incoming, job).await?;
-        Ok(known.filter(|accepted| matches!(accepted, Accepted::Replay(_))))
-    }
-
-    /// Reads the stream only for its hash. Returns the result of the earlier request with this key.
-    pub(super) async fn known(&mut self, incoming: &mut Incoming, job: &NewJob) -> Result<Option<Accepted>, Problem> {
-        let Some(key) = &job.idempotency else { return Ok(None) };
-        let limit = self.state.config().api.request_timeout;
-        while let Some(bytes) = incoming.next(limit).await? {
-            self.fingerprint.add(&bytes);
-        }
-        let key = self.fingerprint.clone().of(key.key.clone());
-        Ok(Some(within(limit, self.state.ledger().replayed(job, &key)).await?))
     }
 }
 
