@@ -23,6 +23,9 @@ pub(crate) struct Audit {
     /// Only events by the key of this name.
     #[arg(long)]
     actor: Option<String>,
+    /// Only events with this effect: done, unchanged or refused.
+    #[arg(long)]
+    effect: Option<String>,
     /// Only events from this time on, such as 2030-01-31T12:00:00Z.
     #[arg(long)]
     since: Option<String>,
@@ -41,6 +44,7 @@ pub(crate) async fn run(options: &Audit) -> anyhow::Result<()> {
     for (name, value) in [
         ("act", &options.act),
         ("actor", &options.actor),
+        ("effect", &options.effect),
         ("since", &options.since),
         ("until", &options.until),
     ] {

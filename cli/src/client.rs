@@ -1,7 +1,8 @@
 //! The client commands. They call the API like any other caller.
 
+use std::collections::BTreeMap;
+
 use anyhow::{Context, bail};
-use lethe_common::clock::Clock;
 use lethe_common::config::{NAME, is_name};
 use serde_json::{Map, Value, json};
 
@@ -9,7 +10,7 @@ use crate::api::{Api, Server, job_path, json_of, listed};
 use crate::ending::conclude;
 use crate::follow::follow;
 use crate::ids_file;
-use crate::job::{self, show};
+use crate::job::show;
 use crate::options;
 use crate::output::{self, Cell, Format, Table};
 use crate::words;
@@ -29,6 +30,7 @@ pub(crate) async fn submit(options: &options::Submit) -> anyhow::Result<()> {
         ("kind", &options.kind),
         ("not_before", &options.not_before),
         ("expect", &options.expect),
+        ("reference", &options.reference),
     ] {
         if let Some(value) = value {
             common.insert(name.to_owned(), json!(value));
@@ -40,6 +42,12 @@ pub(crate) async fn submit(options: &options::Submit) -> anyhow::Result<()> {
         if let Some(value) = value {
             common.insert(name.to_owned(), value);
         }
+    }
+    if !options.labels.is_empty() {
+        common.insert(
+            "labels".to_owned(),
+            json!(options.labels.iter().cloned().collect::<BTreeMap<_, _>>()),
+        );
     }
     if options.dry_run {
         common.insert("dry_run".to_owned(), json!(true));
@@ -96,35 +104,27 @@ pub(crate) async fn watch(options: &options::Watch) -> anyhow::Result<()> {
     end(&api, &options.job, &options.server, options.require_found).await
 }
 
-/// Lists jobs.
-pub(crate) async fn jobs(options: &options::Jobs) -> anyhow::Result<()> {
-    let api = Api::of(&options.server)?;
-    let mut query = vec![("limit", options.limit.to_string())];
-    query.extend(options.state.clone().map(|state| ("state", state)));
-    let list = api.send(api.get("jobs").query(&query)).await?;
-    let jobs = listed(&list, "jobs")?;
-    if options.server.output == Format::Json {
-        return jobs.iter().try_for_each(output::json);
-    }
-    let now = Clock::system().now();
-    let mut table = Table::new(job::COLUMNS);
-    table.print(&jobs.iter().map(|job| job::row(job, now)).collect::<Vec<_>>());
-    table.end("no job is listed: this key sees none, or none matches");
-    Ok(())
-}
-
-/// Changes the pace of a job.
+/// Changes the pace of a job, or of all jobs that match.
 pub(crate) async fn pace(options: &options::Pace) -> anyhow::Result<()> {
     let api = Api::of(&options.server)?;
-    let change = json!({"per_second": options.rate.0});
-    let job = api.send(api.patch(&job_path(&options.job)?).json(&change)).await?;
+    let rate = options.rate.or(options.per_second);
+    let change = json!({"per_second": rate.context("write --per-second with --matching")?.0});
+    let Some(job) = options.chosen.one()? else {
+        let begin = || api.patch("jobs").json(&change);
+        return options.chosen.act(&api, options.server.output, begin).await;
+    };
+    let job = api.send(api.patch(&job_path(job)?).json(&change)).await?;
     show(&job, options.server.output)
 }
 
-/// Cancels or retries a job.
+/// Cancels or retries a job, or all jobs that match.
 pub(crate) async fn act(options: &options::Job, verb: &str) -> anyhow::Result<()> {
     let api = Api::of(&options.server)?;
-    let path = format!("{}/{verb}", job_path(&options.job)?);
+    let Some(job) = options.chosen.one()? else {
+        let begin = || api.post(&format!("jobs/{verb}"));
+        return options.chosen.act(&api, options.server.output, begin).await;
+    };
+    let path = format!("{}/{verb}", job_path(job)?);
     show(&api.send(api.post(&path)).await?, options.server.output)
 }
 

@@ -76,20 +76,41 @@ impl DataDir {
             .with_context(|| format!("write {}", path.display()))?;
         file.write_all(secret.as_bytes())
             .and_then(|()| file.sync_all())
+            .and_then(|()| sync(&self.path))
             .context("keep a secret")?;
         Ok(secret)
     }
 }
 
-/// Creates a directory, unless it exists, that other users cannot read: ids and memories are in it.
+/// Creates a directory, unless it exists, that other users cannot read: ids and memories are in it. It is there after a
+/// crash of the machine.
 pub(crate) fn make(path: &Path) -> anyhow::Result<()> {
+    // Before they exist.
+    let missing: Vec<&Path> = path
+        .ancestors()
+        .take_while(|path| !path.as_os_str().is_empty() && !path.exists())
+        .collect();
     let mut builder = DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    let mut parents = missing.into_iter().filter_map(Path::parent);
     builder
         .create(path)
+        .and_then(|()| parents.try_for_each(sync))
         .with_context(|| format!("create the data directory {}", path.display()))
+}
+
+/// Makes the entries of a directory durable.
+#[cfg(unix)]
+fn sync(directory: &Path) -> std::io::Result<()> {
+    let is_here = directory.as_os_str().is_empty();
+    File::open(if is_here { Path::new(".") } else { directory })?.sync_all()
+}
+
+#[cfg(not(unix))]
+fn sync(_directory: &Path) -> std::io::Result<()> {
+    Ok(())
 }
 
 /// Removes other users' rights to a directory and its content: an operator may have created it by hand.

@@ -21,7 +21,7 @@ use crate::follow::follow;
 use crate::lifecycle::Stop;
 use crate::output::{self, Format};
 use crate::up::Service;
-use crate::{next_steps, options, words};
+use crate::{browser, next_steps, options, words};
 
 /// The number of memories that are deleted by id.
 const BY_ID: usize = 500;
@@ -37,7 +37,7 @@ pub(crate) async fn run(options: &options::Demo) -> anyhow::Result<()> {
     let temporary = tempfile::tempdir().context("make a temporary directory")?;
     let data = options.data.as_deref().unwrap_or_else(|| temporary.path());
     let stop = Stop::on_signals()?;
-    let Some(service) = Service::start(config, data, Fill::New, &stop).await? else {
+    let Some(service) = Service::start(config, data, Fill::New, false, &stop).await? else {
         bail!("interrupted");
     };
     let key = service.key.clone();
@@ -45,7 +45,10 @@ pub(crate) async fn run(options: &options::Demo) -> anyhow::Result<()> {
         shown = show(&service, data) => shown,
         () = stop.soon.cancelled() => Err(anyhow!("interrupted")),
     };
-    stop.soon.cancel();
+    match (&service.console, &key) {
+        (Some(console), Some(key)) if options.open && shown.is_ok() => present(console, key),
+        _ => stop.soon.cancel(),
+    }
     let ended = service.ended(&stop).await;
     if options.data.is_some() {
         // The key is not stored. It is shown in any case, since the directory stays.
@@ -60,6 +63,14 @@ pub(crate) async fn run(options: &options::Demo) -> anyhow::Result<()> {
         output::line(&next_steps::start(None));
     }
     shown.and(ended)
+}
+
+/// Opens the console in a browser, and prints its address and the key in any case.
+fn present(console: &str, key: &str) {
+    output::line(&format!("\nThe console shows both jobs: {console}"));
+    output::line(&format!("Sign in with this key: {key}"));
+    output::line("Ctrl-C ends the demonstration.");
+    browser::open(console.to_owned());
 }
 
 async fn show(service: &Service, data: &Path) -> anyhow::Result<()> {

@@ -50,7 +50,8 @@ pub(crate) async fn follow(api: &Api, id: &str, format: Format) -> anyhow::Resul
         }
         let event = Event::of(&job);
         if format == Format::Text && last.as_ref() != Some(&event) {
-            let line = event.line(of(selected), selected, Clock::system().now());
+            let why = job["waits_for"]["detail"].as_str();
+            let line = event.line(of(selected), selected, why, Clock::system().now());
             bar.suspend(|| output::progress(&line));
             last = Some(event);
         }
@@ -69,12 +70,16 @@ fn bar() -> anyhow::Result<ProgressBar> {
     Ok(bar)
 }
 
+/// The wait that is not told: between any two batches a job waits for its turn.
+const TURN: &str = "turn";
+
 /// The part of a job that is told when it changes.
 #[derive(Debug, PartialEq, Eq)]
 struct Event {
     state: String,
     error: Option<String>,
     next_attempt: Option<String>,
+    /// The reason why it does not move. The times in its sentence change with each attempt.
     waits_for: Option<String>,
 }
 
@@ -85,12 +90,15 @@ impl Event {
             state: text("state").unwrap_or_default(),
             error: text("error_code"),
             next_attempt: text("next_attempt_at"),
-            waits_for: text("waits_for"),
+            waits_for: job["waits_for"]["reason"]
+                .as_str()
+                .filter(|reason| *reason != TURN)
+                .map(str::to_owned),
         }
     }
 
-    /// Returns the line that tells it.
-    fn line(&self, done: u64, selected: u64, now: Timestamp) -> String {
+    /// Returns the line that tells it. `why` is the sentence about the wait.
+    fn line(&self, done: u64, selected: u64, why: Option<&str>, now: Timestamp) -> String {
         let style = words::colour_of(&self.state);
         let time = now.strftime("%H:%M:%SZ");
         let mut line = format!(
@@ -104,8 +112,8 @@ impl Event {
         if let Some(at) = &self.next_attempt {
             add(format_args!(", next try at {}", printable(at)));
         }
-        if self.waits_for.is_some() {
-            add(format_args!(", waits for the next window of its schedule"));
+        if let (Some(_), Some(why)) = (&self.waits_for, why) {
+            add(format_args!(". {}", printable(why)));
         }
         line
     }
@@ -119,7 +127,7 @@ mod tests {
 
     fn line(job: &Value) -> String {
         let now = "2030-01-01T12:00:03.5Z".parse().unwrap();
-        let line = Event::of(job).line(1, 2, now);
+        let line = Event::of(job).line(1, 2, job["waits_for"]["detail"].as_str(), now);
         anstream::adapter::strip_str(&line).to_string()
     }
 
@@ -128,12 +136,12 @@ mod tests {
         assert_eq!(line(&json!({"state": "running"})), "12:00:03Z  running, 1 of 2 done");
         let waits = json!({
             "state": "running", "error_code": "unavailable", "next_attempt_at": "2030-01-01T12:00:09Z",
-            "waits_for": "window",
+            "waits_for": {"reason": "store", "detail": "A store of `main` has not answered."},
         });
         assert_eq!(
             line(&waits),
-            "12:00:03Z  running, 1 of 2 done, error unavailable, next try at 2030-01-01T12:00:09Z, waits for the next \
-             window of its schedule"
+            "12:00:03Z  running, 1 of 2 done, error unavailable, next try at 2030-01-01T12:00:09Z. A store of `main` has not \
+             answered."
         );
     }
 
@@ -142,5 +150,8 @@ mod tests {
         let of = |selected: u64| Event::of(&json!({"state": "running", "selected": selected}));
         assert_eq!(of(1), of(2));
         assert_ne!(of(1), Event::of(&json!({"state": "verifying"})));
+        let turn =
+            json!({"state": "running", "waits_for": {"reason": "turn", "detail": "It waits for a free worker."}});
+        assert_eq!(of(1), Event::of(&turn));
     }
 }

@@ -69,6 +69,8 @@ Examples:
 pub(crate) const JOBS: &str = "\
 Examples:
   lethe jobs --state failed
+  lethe jobs --error-code unavailable --since 2030-01-31T12:00:00Z
+  lethe jobs --label team=privacy
   lethe jobs --limit 200 --output json | jq -r 'select(.selected > 1000) | .id'";
 
 /// Examples of `lethe keys create`.
@@ -80,8 +82,8 @@ Examples:
 /// Examples of `lethe targets infer`.
 pub(crate) const INFER: &str = "\
 Examples:
-  lethe targets infer postgres://lethe@localhost/memories > lethe.toml
-  lethe targets infer sqlite://agno.db --vector http://localhost:6334 > lethe.toml";
+  lethe targets infer postgres://lethe@localhost/memories --output lethe.toml
+  lethe targets infer sqlite://agno.db --vector http://localhost:6334 --output lethe.toml";
 
 /// Examples of `lethe completions`.
 pub(crate) const COMPLETIONS: &str = "\

@@ -8,7 +8,7 @@ use crate::output::{self, Cell, Format, printable};
 use crate::words;
 
 /// The headers of [`row`].
-pub(crate) const COLUMNS: [&str; 7] = ["ID", "KIND", "STATE", "SELECTED", "COUNTS", "ERROR", "AGE"];
+pub(crate) const COLUMNS: [&str; 8] = ["ID", "KIND", "STATE", "SELECTED", "COUNTS", "WAITS", "ERROR", "AGE"];
 
 /// Prints a job in the form that was asked for.
 pub(crate) fn show(job: &Value, format: Format) -> anyhow::Result<()> {
@@ -33,6 +33,7 @@ pub(crate) fn row(job: &Value, now: Timestamp) -> [Cell; COLUMNS.len()] {
         Cell::styled(state, words::colour_of(state)),
         job["selected"].as_u64().unwrap_or(0).to_string().into(),
         counts(job).into(),
+        text(&job["waits_for"], "reason").into(),
         text(job, "error_code").into(),
         words::age(&job["accepted_at"], now).into(),
     ]
@@ -125,8 +126,14 @@ fn facts(job: &Value) -> Vec<(String, String)> {
     if let Some(code) = job["error_code"].as_str() {
         add("error", code.to_owned());
     }
-    if job["waits_for"] == "window" {
-        add("waits", "for the next window of its schedule".to_owned());
+    if let Some(reference) = job["reference"].as_str() {
+        add("reference", reference.to_owned());
+    }
+    for (key, value) in job["labels"].as_object().into_iter().flatten() {
+        add("label", format!("{key}={}", value.as_str().unwrap_or_default()));
+    }
+    if let Some(why) = job["waits_for"]["detail"].as_str() {
+        add("waits", why.to_owned());
     }
     if let Some(at) = job["next_attempt_at"].as_str() {
         add("next try", at.to_owned());
@@ -174,6 +181,24 @@ mod tests {
                 "  pace         at most 0.5 per second",
                 "  error        constraint",
             ]
+        );
+    }
+
+    #[test]
+    fn a_job_says_why_it_waits_and_has_its_marks() {
+        let mut waiting = job();
+        waiting["waits_for"] = json!({"reason": "pause", "detail": "`main` has been paused."});
+        waiting["reference"] = json!("DSR-4711");
+        waiting["labels"] = json!({"team": "privacy"});
+        let lines = plain(&summary(&waiting)).join("\n");
+        assert!(lines.contains("  waits        `main` has been paused."), "{lines}");
+        assert!(
+            lines.contains("  reference    DSR-4711") && lines.contains("  label        team=privacy"),
+            "{lines}"
+        );
+        assert_eq!(
+            row(&waiting, "2030-01-01T00:00:05Z".parse().unwrap()).len(),
+            COLUMNS.len()
         );
     }
 

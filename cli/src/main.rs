@@ -3,6 +3,7 @@
 mod advice;
 mod api;
 mod audit;
+mod browser;
 mod client;
 mod data_dir;
 mod demo;
@@ -14,9 +15,11 @@ mod health;
 mod help;
 mod ids_file;
 mod job;
+mod jobs;
 mod kept_port;
 mod keys;
 mod lifecycle;
+mod matching;
 mod memories;
 mod next_steps;
 mod options;
@@ -34,6 +37,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, FromArgMatches};
 use lethe_common::config::ConfigErrors;
+use lethe_common::telemetry;
 
 use options::{Command, Options};
 
@@ -64,7 +68,7 @@ async fn main() -> ExitCode {
         Command::Health(health) => health::check(&health).await,
         Command::Submit(submit) => client::submit(&submit).await,
         Command::Watch(job) => client::watch(&job).await,
-        Command::Jobs(jobs) => client::jobs(&jobs).await,
+        Command::Jobs(jobs) => jobs::run(&jobs).await,
         Command::Pace(pace) => client::pace(&pace).await,
         Command::Cancel(job) => client::act(&job, "cancel").await,
         Command::Retry(job) => client::act(&job, "retry").await,
@@ -74,6 +78,7 @@ async fn main() -> ExitCode {
         Command::Completions(completions) => shell::completions(Options::command(), completions.shell),
         Command::Man(man) => shell::man(Options::command(), &man.directory),
     };
+    telemetry::stop();
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -10,6 +10,8 @@ use lethe_common::config::Embedded;
 use crate::api::{Server, url};
 use crate::audit::Audit;
 use crate::help;
+use crate::jobs::{Jobs, label};
+use crate::matching::Chosen;
 use crate::output::Format;
 use crate::schedules::Schedules;
 use crate::targets::Targets;
@@ -26,6 +28,7 @@ pub(crate) struct Options {
 const ADDRESSES: &str = "Addresses";
 const SELECTION: &str = "Selection";
 const SAFETY: &str = "Safety";
+const MARKS: &str = "Marks";
 
 /// The commands.
 #[derive(Debug, Subcommand)]
@@ -56,14 +59,14 @@ pub(crate) enum Command {
     Submit(Box<Submit>),
     /// Watch a job until it ends.
     Watch(Watch),
-    /// List jobs, the newest first: kind, state, counts, error and age.
+    /// List jobs, the newest first: kind, state, counts, why they wait, error and age.
     #[command(after_help = help::JOBS)]
     Jobs(Jobs),
-    /// Change the pace of a job: memories erased per second.
+    /// Change the pace of a job, or of all that match: memories erased per second.
     Pace(Pace),
-    /// Cancel a job.
+    /// Cancel a job, or all that match.
     Cancel(Job),
-    /// Retry a failed or cancelled job.
+    /// Retry a failed or cancelled job, or all that match.
     Retry(Job),
     /// List the memories of a job with an outcome other than erased.
     Items(Items),
@@ -89,6 +92,9 @@ pub(crate) struct Up {
     /// Fill a new directory with the memories of the demonstration, and print commands to paste.
     #[arg(long)]
     pub(crate) demo: bool,
+    /// Create an admin API key, and show it once: if the key of the first start is lost.
+    #[arg(long)]
+    pub(crate) new_key: bool,
     /// The configuration file; default: `lethe.toml` if there is one.
     #[arg(long, value_name = "FILE", env = "LETHE_CONFIG")]
     pub(crate) config: Option<PathBuf>,
@@ -118,6 +124,9 @@ pub(crate) struct Demo {
     /// A new directory to keep; default: a temporary one, removed at the end.
     #[arg(long, value_name = "DIR")]
     pub(crate) data: Option<PathBuf>,
+    /// Go on serving after it, and open the console in a browser.
+    #[arg(long)]
+    pub(crate) open: bool,
 }
 
 /// A process with one role.
@@ -265,6 +274,12 @@ pub(crate) struct Submit {
     /// The earliest start, such as 2030-01-31T12:00:00Z.
     #[arg(long, value_name = "TIME")]
     pub(crate) not_before: Option<String>,
+    /// Your own name for the job, such as a ticket; no personal data.
+    #[arg(long, value_name = "TEXT", help_heading = MARKS)]
+    pub(crate) reference: Option<String>,
+    /// Your own word about the job, may be repeated; no personal data.
+    #[arg(long = "label", value_name = "KEY=VALUE", value_parser = label, help_heading = MARKS)]
+    pub(crate) labels: Vec<(String, String)>,
     /// The idempotency key: repeated requests with it return the same job.
     #[arg(long, value_name = "KEY")]
     pub(crate) idempotency_key: Option<String>,
@@ -287,25 +302,29 @@ pub(crate) struct Watch {
     pub(crate) require_found: bool,
 }
 
-/// A job.
+/// A job, or all jobs that match.
 #[derive(Debug, Args)]
 pub(crate) struct Job {
     #[command(flatten)]
     pub(crate) server: Server,
-    /// The job's id.
-    pub(crate) job: String,
+    #[command(flatten)]
+    pub(crate) chosen: Chosen,
 }
 
-/// Another pace of a job.
+/// Another pace of a job, or of all jobs that match.
 #[derive(Debug, Args)]
 pub(crate) struct Pace {
     #[command(flatten)]
     pub(crate) server: Server,
-    /// The job's id.
-    pub(crate) job: String,
+    #[command(flatten)]
+    pub(crate) chosen: Chosen,
     /// The most memories to erase per second from now on, such as 50 or 0.5; `none`: no limit.
-    #[arg(value_parser = rate, allow_negative_numbers = true)]
-    pub(crate) rate: Rate,
+    #[arg(value_parser = rate, allow_negative_numbers = true, required_unless_present = "matching")]
+    pub(crate) rate: Option<Rate>,
+    /// With --matching: the same for each of the jobs.
+    #[arg(long, value_name = "RATE", value_parser = rate, allow_negative_numbers = true, requires = "matching",
+        conflicts_with = "job")]
+    pub(crate) per_second: Option<Rate>,
 }
 
 /// The most memories per second; `None`: no limit.
@@ -325,19 +344,6 @@ fn rate(text: &str) -> Result<Rate, &'static str> {
 fn number(text: &str) -> Result<f64, &'static str> {
     let number = text.parse().ok().filter(|number: &f64| number.is_finite());
     number.ok_or("write a number such as 50 or 0.5")
-}
-
-/// A list of jobs.
-#[derive(Debug, Args)]
-pub(crate) struct Jobs {
-    #[command(flatten)]
-    pub(crate) server: Server,
-    /// Only jobs in this state.
-    #[arg(long)]
-    pub(crate) state: Option<String>,
-    /// The most to list.
-    #[arg(long, default_value_t = 20)]
-    pub(crate) limit: u32,
 }
 
 /// The memories of a job.

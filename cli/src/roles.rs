@@ -113,7 +113,7 @@ impl Parts {
 
     /// Returns a worker over these parts.
     pub(crate) fn worker(&self) -> Result<lethe_worker::Environment, StoreError> {
-        self.metrics.expose_worker(&lethe_worker::error_codes());
+        self.metrics.expose_worker(&lethe_worker::retry_reasons());
         let name = self.config.worker.name.clone().unwrap_or_else(|| "worker".to_owned());
         // Unique per start: a reused name would hide that its worker died.
         let name = format!("{name}-{}-{:08x}", std::process::id(), rand::random::<u32>());
@@ -129,7 +129,7 @@ impl Parts {
 
 fn distributed(path: Option<&Path>, role: Role) -> anyhow::Result<Parts> {
     let config = Config::load(path, role)?;
-    telemetry::init(&config.log).context("start logging")?;
+    telemetry::init(&config).context("start logging")?;
     let Some(url) = config.ledger.url.clone() else {
         return Err(ConfigErrors(vec![ConfigError {
             key: "ledger.url".to_owned(),

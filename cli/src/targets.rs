@@ -1,5 +1,6 @@
 //! Targets: checks whether mappings fit their stores, and proposes mappings for existing stores.
 
+mod file;
 mod list;
 mod password;
 mod verdict;
@@ -86,6 +87,12 @@ struct Infer {
     /// The name of the target.
     #[arg(long, default_value = "main")]
     name: String,
+    /// A new file for the proposal; default: standard output.
+    #[arg(long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// Replace that file if it exists.
+    #[arg(long, requires = "output")]
+    force: bool,
 }
 
 /// Runs `lethe targets`.
@@ -151,17 +158,22 @@ async fn infer(options: &Infer) -> anyhow::Result<()> {
         bail!("describe the tables as in deploy/lethe.sample.toml: no table or collection looks like memories");
     }
     let text = options.proposal(preset, &inferred.tables)?;
-    output::line("# Proposed from the names of tables, columns and fields. Review it before the first deletion.");
+    let first = "# Proposed from the names of tables, columns and fields. Review it before the first deletion.";
+    let mut said = vec![first.to_owned()];
     if stores.has_password {
         let place = target_variable(&options.name, "SQL__URL");
         let place = place.unwrap_or_else(|| "a file, and name that by `url_file` in place of `url`".to_owned());
-        output::line(&format!("# The URL has a password: put it all into {place}."));
+        said.push(format!("# The URL has a password: put it all into {place}."));
     }
     for (what, names) in [
         ("Left out, though they have an owner", &inferred.others),
         (
-            "Left out, because deleting a row would delete memories too, or memories would block it",
+            "Left out, because deleting a row would delete memories too, be blocked by them, or take their owner",
             &inferred.above,
+        ),
+        (
+            "Owners in a row that memories reference; review that it is the person of each memory",
+            &inferred.referring,
         ),
         ("Left out, since a row may belong to no memory", &inferred.loose),
         ("Collections without points", &inferred.empty),
@@ -171,15 +183,23 @@ async fn infer(options: &Infer) -> anyhow::Result<()> {
         ),
     ] {
         if !names.is_empty() {
-            output::line(&format!("# {what}: {}.", names.join(", ")));
+            said.push(format!("# {what}: {}.", names.join(", ")));
         }
     }
     let proposed = stores.config(&text)?;
-    for line in lines(&lethe_worker::check(&proposed).await?) {
-        output::line(&format!("# {line}"));
-    }
-    output::line("");
-    output::line(text.trim_end());
+    let checked = lines(&lethe_worker::check(&proposed).await?);
+    said.extend(checked.iter().map(|line| format!("# {line}")));
+    said.extend([String::new(), text.trim_end().to_owned()]);
+    let said = said.join("\n");
+    let Some(path) = &options.output else {
+        output::line(&said);
+        return Ok(());
+    };
+    file::write(path, &format!("{said}\n"), options.force)?;
+    let path = path.display();
+    output::line(&format!(
+        "Wrote {path}. Review it, then run `lethe targets check --config {path}`."
+    ));
     Ok(())
 }
 

@@ -26,11 +26,16 @@ use crate::roles::{Migrated, Owner, Parts, bind};
 /// The name of the key that the first start creates.
 const FIRST_KEY: &str = "first";
 
+/// The name of this command in the audit trail.
+const ACTOR: &str = "lethe:up";
+
 /// A whole service in this process.
 pub(crate) struct Service {
     /// The URL of the API.
     pub(crate) url: String,
-    /// The API key, if this was the first start.
+    /// The URL of the console, for a browser on this machine; absent if it is not served.
+    pub(crate) console: Option<String>,
+    /// The API key, if this start made one.
     pub(crate) key: Option<String>,
     /// The embedded vector store.
     pub(crate) vectors: Option<Vectors>,
@@ -48,6 +53,7 @@ impl Service {
         mut config: Config,
         data: &Path,
         fill: Fill,
+        new_key: bool,
         stop: &Stop,
     ) -> anyhow::Result<Option<Self>> {
         // The checks come before any file is created.
@@ -59,6 +65,7 @@ impl Service {
         let listener = bind(config.api.listen).await?;
         let port = Port::new(listener, config.api.tls.as_ref()).context("read the certificate of [api.tls]")?;
         let url = port.url()?;
+        let console = config.console.enabled.then(|| local(&url));
         let filling = Filling::begin(&data, fill)?;
         let vectors_stop = CancellationToken::new();
         let vectors = if wanted == Wanted::Nothing {
@@ -111,11 +118,15 @@ impl Service {
         let upkeep = parts.metrics.clone();
         tokio::spawn(async move { upkeep.upkeep().await });
         // Nothing that can fail comes after it: the key is shown only once.
-        let key = first_key(&parts).await?;
+        let key = match first_key(&parts).await? {
+            None if new_key => Some(another_key(&parts).await?),
+            first => first,
+        };
         let api = tokio::spawn(lethe_api::serve(port, state, stop.soon.clone()));
         let worker = tokio::spawn(lethe_worker::run(env, stop.soon.clone(), stop.now.clone()));
         Ok(Some(Self {
             url,
+            console,
             key,
             vectors,
             api,
@@ -177,16 +188,36 @@ async fn first_key(parts: &Parts) -> anyhow::Result<Option<String>> {
     if has_callers(&parts.config) {
         return Ok(None);
     }
+    let (key, record) = admin_key(FIRST_KEY);
+    let added = parts.ledger.add_first_key(&record, &Actor::named(ACTOR)).await;
+    Ok(added.context("make the first API key")?.then_some(key))
+}
+
+/// Creates another key. The others stay valid: somebody may use them.
+async fn another_key(parts: &Parts) -> anyhow::Result<String> {
+    let (key, record) = admin_key(&format!("up-{}", Clock::system().now().as_millisecond()));
+    let added = parts.ledger.add_key(&record, &Actor::named(ACTOR)).await;
+    let added = added.context("make another API key")?;
+    added.context("start again: a key of this moment exists")?;
+    Ok(key)
+}
+
+fn admin_key(name: &str) -> (String, KeyRecord) {
     let (key, hash) = KeyHash::make();
     let record = KeyRecord {
-        name: FIRST_KEY.to_owned(),
+        name: name.to_owned(),
         sha256: hash.to_string(),
         scopes: vec!["admin".to_owned()],
         bounds: Bounds::default(),
         expires_at: None,
     };
-    let added = parts.ledger.add_first_key(&record, &Actor::named("lethe:up")).await;
-    Ok(added.context("make the first API key")?.then_some(key))
+    (key, record)
+}
+
+/// Returns the URL of the console as a browser on this machine opens it: a listener on all addresses has none itself.
+fn local(url: &str) -> String {
+    let url = url.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:");
+    format!("{url}/")
 }
 
 /// Returns whether the configuration names callers.
@@ -199,10 +230,10 @@ pub(crate) async fn run(options: &options::Up) -> anyhow::Result<()> {
     let mut config = Config::load(options.config.as_deref(), Role::All)?;
     config.api.listen = options.listen.unwrap_or(config.api.listen);
     config.embedded.qdrant_listen = options.qdrant_listen.or(config.embedded.qdrant_listen);
-    telemetry::init(&config.log).context("start logging")?;
+    telemetry::init(&config).context("start logging")?;
     let stop = Stop::on_signals()?;
     let fill = if options.demo { Fill::Once } else { Fill::Never };
-    let Some(service) = Service::start(config, &options.data, fill, &stop).await? else {
+    let Some(service) = Service::start(config, &options.data, fill, options.new_key, &stop).await? else {
         return Ok(());
     };
     announce(&service, options);
@@ -214,6 +245,7 @@ fn announce(service: &Service, options: &options::Up) {
         Format::Json => output::line(
             &json!({
                 "url": service.url,
+                "console": service.console,
                 "key": service.key,
                 "qdrant": service.vectors.as_ref().map(|vectors| json!({"url": vectors.url, "key": vectors.key})),
                 "pid": std::process::id(),
@@ -228,8 +260,11 @@ fn announce(service: &Service, options: &options::Up) {
                     output::line("API keys: those of the configuration, and those made over the API.");
                 }
                 None => output::line(
-                    "The first start showed the API key. If it is lost, `lethe keys config NAME --scope admin` makes another.",
+                    "API key: the first start showed it, and only its hash is stored. If it is lost, start with --new-key.",
                 ),
+            }
+            if let Some(console) = &service.console {
+                output::line(&format!("Console, for a browser: {console}"));
             }
             if let Some(vectors) = &service.vectors {
                 output::line(&format!(
@@ -250,6 +285,18 @@ fn announce(service: &Service, options: &options::Up) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_console_has_an_address_that_a_browser_opens() {
+        for (url, console) in [
+            ("http://127.0.0.1:7878", "http://127.0.0.1:7878/"),
+            ("http://0.0.0.0:7878", "http://127.0.0.1:7878/"),
+            ("https://[::]:443", "https://[::1]:443/"),
+            ("http://10.0.0.0:80", "http://10.0.0.0:80/"),
+        ] {
+            assert_eq!(local(url), console);
+        }
+    }
 
     #[tokio::test]
     async fn a_part_that_ends_by_itself_stops_the_others_and_is_an_error() {
