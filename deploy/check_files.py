@@ -1,12 +1,14 @@
 """Checks the compose file, the image, the dashboard and the alerts against each other and against
 the metrics that Lethe has. Reads files only; deploy/check calls it."""
 
-import json
 import pathlib
 import re
+import runpy
 import sys
 
 import yaml
+
+from panels import boards
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 DEPLOY = ROOT / "deploy"
@@ -127,29 +129,40 @@ def metrics():
     names = set(named.values())
     for constant in re.findall(r"\((\w+),", buckets):
         names |= {named[constant] + suffix for suffix in ("_bucket", "_count", "_sum")}
-    return names | {"process_resident_memory_bytes"}
+    names |= {"process_cpu_seconds_total", "process_resident_memory_bytes", "process_open_fds"}
+    for constant, name in runpy.run_path(DEPLOY / "grafana/mixin/metrics.py").items():
+        if constant.isupper() and constant != "JOB_ID":
+            expect(name in names and named.get(constant, name) == name, f"mixin: {constant} is {named.get(constant)}")
+    return names
 
 
-def check_dashboard(known):
-    dashboard = json.loads(read("deploy/grafana/dashboards/lethe.json"))
-    source = yaml.safe_load(read("deploy/grafana/provisioning/datasources/prometheus.yml"))
-    uids = {source["uid"] for source in source["datasources"]}
-    panels = [panel for panel in dashboard["panels"] if panel["type"] != "row"]
-    ids = [panel["id"] for panel in dashboard["panels"]]
-    expect(len(ids) == len(set(ids)), "dashboard: an id is there twice")
-    used = set()
-    for panel in panels:
-        say = f"dashboard: {panel['title']}"
-        expect(panel.get("description"), f"{say}: has no description")
-        expect(panel["datasource"]["uid"] in uids, f"{say}: its data source is not provisioned")
-        for target in panel["targets"]:
-            names = set(METRIC.findall(target["expr"]))
-            expect(names, f"{say}: shows nothing of Lethe's")
-            expect(names <= known, f"{say}: there is no {names - known}")
-            used |= names
-    grid = [(cell, panel["title"]) for panel in panels for cell in cells(panel["gridPos"])]
-    expect(len({cell for cell, _ in grid}) == len(grid), "dashboard: panels overlap")
-    return len(panels), used
+def check_dashboards(known):
+    used, panels, uids = set(), 0, set()
+    for board in boards():
+        uids.add(board.uid)
+        ids = [panel["id"] for panel in board.panels]
+        expect(len(ids) == len(set(ids)), f"{board.title}: an id is there twice")
+        for panel in board.panels:
+            say = f"{board.title}: {panel['title']}"
+            expect(panel.get("description"), f"{say}: has no description")
+            expect(panel["fieldConfig"]["defaults"].get("unit"), f"{say}: has no unit")
+            for target in panel["targets"]:
+                names = set(METRIC.findall(target["expr"]))
+                expect(names, f"{say}: shows nothing of Lethe's")
+                expect(names <= known, f"{say}: there is no {names - known}")
+                expect(target["legendFormat"] not in ("", "__auto"), f"{say}: has no legend")
+                # Another data source, or another installation in the same one, must not be part of it.
+                expect(target["datasource"]["uid"] == "${datasource}", f"{say}: cannot be asked elsewhere")
+                jobs = target["expr"].count('job=~"$job"')
+                expect(jobs == len(METRIC.findall(target["expr"])), f"{say}: does not select its job everywhere")
+                used |= names
+            panels += 1
+        grid = [(cell, panel["title"]) for panel in board.panels for cell in cells(panel["gridPos"])]
+        expect(len({cell for cell, _ in grid}) == len(grid), f"{board.title}: panels overlap")
+    expect(len(uids) == len(boards()), f"dashboards: only {uids} are called differently")
+    home = re.search(r"HOME_DASHBOARD_PATH: /etc/grafana/(\S+)", read("docker-compose.yml"))[1]
+    expect((DEPLOY / "grafana" / home).exists(), f"compose: Grafana begins with {home}, which is not there")
+    return panels, used
 
 
 def cells(at):
@@ -162,13 +175,16 @@ def check_alerts(known):
     tests = yaml.safe_load(read("deploy/prometheus/alerts_test.yml"))["tests"]
     cases = [case for test in tests for case in test["alert_rule_test"]]
     anchors = set(re.findall(r'<a id="([^"]+)">', read(RUNBOOK)))
+    dashboards = {f"/d/{board.uid}" for board in boards()}
     for rule in rules:
         name = rule["alert"]
         say = f"alerts: {name}"
         names = set(METRIC.findall(rule["expr"]))
         expect(names <= known, f"{say}: there is no {names - known}")
         expect(rule["labels"]["severity"] in ("warning", "critical"), f"{say}: has no severity")
-        expect({"summary", "description", "runbook_url"} <= rule["annotations"].keys(), f"{say}: does not explain itself")
+        told = {"summary", "description", "runbook_url", "dashboard_url"}
+        expect(told == rule["annotations"].keys(), f"{say}: does not explain itself")
+        expect(rule["annotations"]["dashboard_url"] in dashboards, f"{say}: its dashboard is not there")
         page, anchor = rule["annotations"]["runbook_url"].split("#")
         expect(page == RUNBOOK, f"{say}: its runbook is elsewhere")
         expect(anchor in anchors, f"{say}: the runbook has no anchor {anchor}")
@@ -181,13 +197,13 @@ def check_alerts(known):
 services = check_compose()
 check_image()
 known = metrics()
-panels, used = check_dashboard(known)
+panels, used = check_dashboards(known)
 rules, cases = check_alerts(known)
 for problem in problems:
     print(problem, file=sys.stderr)
 if problems:
     sys.exit(1)
 print(
-    f"compose: {len(services)} services; dashboard: {panels} panels of {len(used)} metrics; "
+    f"compose: {len(services)} services; dashboards: {panels} panels of {len(used)} metrics; "
     f"alerts: {rules} rules, {cases} cases"
 )

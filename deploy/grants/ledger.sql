@@ -47,7 +47,7 @@ GRANT SELECT, UPDATE (n) ON revisions TO lethe_api, lethe_worker;
 
 -- Schedules, keys and secrets are the API's alone. A worker does not see them.
 GRANT SELECT, INSERT, UPDATE, DELETE ON schedules TO lethe_api;
-GRANT SELECT, INSERT, UPDATE, DELETE ON api_keys TO lethe_api;
+GRANT SELECT, INSERT, UPDATE, DELETE ON api_keys, revoked_keys TO lethe_api;
 GRANT SELECT, INSERT ON secrets TO lethe_api;
 
 -- The audit trail: the API adds and reads events, and nobody changes one. A worker sees how old events are, so that it

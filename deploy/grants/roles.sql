@@ -2,8 +2,9 @@
 --
 --     psql -v ON_ERROR_STOP=1 -d lethe -f deploy/grants/roles.sql
 --
--- On a ledger that exists already: stop all processes; start them again with their new URLs after ledger.sql. Other roles
--- lose their way into this database, also the one that the processes use now.
+-- On a ledger that exists already: stop all processes; start them again with their new URLs after ledger.sql. Its tables
+-- get lethe_migrate as their owner. Other roles lose the right to connect to this database, also the one that the
+-- processes use now.
 --
 -- The ledger has a database of its own. The roles get no password here: `\password lethe_api` in psql sets one, and
 -- sends only its hash. ledger.sql gives each role its rights on tables. Both files may run again at any time.
@@ -31,5 +32,19 @@ $$;
 REVOKE ALL ON SCHEMA public FROM PUBLIC;
 GRANT USAGE, CREATE ON SCHEMA public TO lethe_migrate;
 GRANT USAGE ON SCHEMA public TO lethe_api, lethe_worker, lethe_retention;
+
+-- The tables of an earlier `lethe migrate`: those of the role that ran it. A table of another role is not the ledger's.
+DO $$
+DECLARE
+    table_name TEXT;
+BEGIN
+    FOR table_name IN
+        SELECT c.relname FROM pg_class c JOIN pg_class m ON m.relowner = c.relowner AND m.relnamespace = c.relnamespace
+        WHERE m.relname = '_sqlx_migrations' AND m.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p')
+    LOOP
+        EXECUTE format('ALTER TABLE public.%I OWNER TO lethe_migrate', table_name);
+    END LOOP;
+END
+$$;
 
 COMMIT;
