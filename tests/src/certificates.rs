@@ -1,7 +1,9 @@
 //! Certificates of a test's own authority.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
+use jiff::Timestamp;
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, date_time_ymd};
 
 /// An authority that no other process knows.
@@ -18,6 +20,17 @@ pub struct Shown {
     pub certificate: String,
     /// The key.
     pub key: String,
+}
+
+impl Shown {
+    /// Writes both into a directory. Returns the paths of the certificate and of the key.
+    pub fn write(&self, directory: &Path, name: &str) -> [PathBuf; 2] {
+        [("crt", &self.certificate), ("key", &self.key)].map(|(kind, text)| {
+            let path = directory.join(format!("{name}.{kind}"));
+            std::fs::write(&path, text).unwrap();
+            path
+        })
+    }
 }
 
 impl Authority {
@@ -49,6 +62,14 @@ impl Authority {
         let mut params = CertificateParams::new([name.to_owned()]).unwrap();
         params.not_before = date_time_ymd(2020, 1, 1);
         params.not_after = date_time_ymd(2021, 1, 1);
+        self.signed(&params)
+    }
+
+    /// Signs a certificate for a server of this name that is valid until a time, to the second.
+    pub fn sign_until(&self, name: &str, until: Timestamp) -> Shown {
+        let mut params = CertificateParams::new([name.to_owned()]).unwrap();
+        let seconds = until.as_second().unsigned_abs();
+        params.not_after = date_time_ymd(1970, 1, 1) + Duration::from_secs(seconds);
         self.signed(&params)
     }
 

@@ -1,6 +1,5 @@
 //! MySQL or MariaDB: a test's own database on the shared server, or its own server.
 
-use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use sqlx::mysql::{MySqlConnectOptions, MySqlConnection, MySqlPool, MySqlPoolOptions};
@@ -66,7 +65,7 @@ impl Mysql {
     /// Starts a server that offers TLS with a certificate.
     pub async fn speaking_tls(shown: &Shown) -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let [certificate, key] = write(directory.path(), shown);
+        let [certificate, key] = shown.write(directory.path(), "server");
         let more = [
             format!("--ssl-cert={}", certificate.display()),
             format!("--ssl-key={}", key.display()),
@@ -76,7 +75,7 @@ impl Mysql {
 
     /// Changes the certificate of a server that offers TLS.
     pub async fn show(&self, shown: &Shown) {
-        write(self.directory.path(), shown);
+        shown.write(self.directory.path(), "server");
         let mut admin = MySqlConnection::connect(&self.url()).await.unwrap();
         sqlx::raw_sql("FLUSH SSL").execute(&mut admin).await.unwrap();
     }
@@ -128,13 +127,4 @@ impl Mysql {
     pub fn url(&self) -> String {
         format!("mysql://root@127.0.0.1:{}/mysql", self.port)
     }
-}
-
-/// Writes a certificate and its key to the server's paths.
-fn write(directory: &Path, shown: &Shown) -> [PathBuf; 2] {
-    [("server.crt", &shown.certificate), ("server.key", &shown.key)].map(|(name, text)| {
-        let path = directory.join(name);
-        std::fs::write(&path, text).unwrap();
-        path
-    })
 }

@@ -38,7 +38,8 @@ fn fields(answer: &Value) -> Vec<&str> {
 async fn a_start_is_said_in_one_line_of_json() {
     let site = Site::new(Layout::SQLITE).await;
     let service = site.up().await;
-    assert_eq!(fields(&service.said), ["key", "pid", "qdrant", "url"]);
+    assert_eq!(fields(&service.said), ["console", "key", "pid", "qdrant", "url"]);
+    assert_eq!(service.said["console"], format!("{}/", service.client.url()));
     assert_eq!(service.said["pid"], service.process.id());
     assert_eq!(service.process.output().lines().count(), 1);
     // The process starts its own vector store only if the configuration names none.

@@ -8,6 +8,7 @@ use lethe_tests::memories::{self, ids};
 use lethe_tests::service::{Service, Site, TARGET, lethe};
 use serde_json::{Value, json};
 
+mod matching;
 mod operating;
 
 async fn run(service: &Service, arguments: &[&str]) -> Output {
@@ -57,7 +58,10 @@ async fn memories_are_submitted_and_watched_from_a_shell() {
     let jobs = String::from_utf8(jobs.stdout).unwrap();
     let (header, rows) = jobs.split_once('\n').unwrap();
     let columns: Vec<&str> = header.split_whitespace().collect();
-    assert_eq!(columns, ["ID", "KIND", "STATE", "SELECTED", "COUNTS", "ERROR", "AGE"]);
+    assert_eq!(
+        columns,
+        ["ID", "KIND", "STATE", "SELECTED", "COUNTS", "WAITS", "ERROR", "AGE"]
+    );
     assert_eq!(rows.lines().count(), 4, "{jobs}");
     assert!(rows.contains("person") && rows.contains("10 erased"), "{jobs}");
     let health = run(&service, &["health", service.client.url()]).await;

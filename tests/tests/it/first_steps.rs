@@ -1,5 +1,7 @@
 //! The first steps of a newcomer: the demonstration, an installation with its memories, and the commands that both print.
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Command, Output};
 
@@ -8,6 +10,7 @@ use lethe_tests::config::Config;
 use lethe_tests::memories::{self, Memories};
 use lethe_tests::process::Process;
 use lethe_tests::service::{Service, lethe, up, up_by};
+use reqwest::{Method, StatusCode};
 use serde_json::json;
 
 /// The owner of the memories that the printed commands delete.
@@ -46,12 +49,12 @@ async fn of(user: &str, data: &Path) -> usize {
         .count()
 }
 
-/// Starts `lethe up --demo` on a directory.
-async fn up_demo(data: &Path, logs: &Path) -> Service {
+/// Starts `lethe up` on a directory, with a flag.
+async fn up_with(flag: &str, data: &Path, logs: &Path) -> Service {
     let mut command = Command::new("bash");
     let lethe = lethe();
     command
-        .args(["-c", "exec \"$0\" \"$@\" --demo"])
+        .args(["-c", &format!("exec \"$0\" \"$@\" {flag}")])
         .arg(lethe.get_program());
     for (name, _) in lethe.get_envs() {
         command.env_remove(name);
@@ -76,6 +79,10 @@ async fn the_commands_that_a_start_with_memories_prints_can_be_pasted() {
         .await;
     let script = commands(&printed);
     assert!(script[0].contains("LETHE_URL=http://127.0.0.1:") && script[0].contains("LETHE_KEY=lethe_"));
+    assert!(
+        printed.contains("\nConsole, for a browser: http://127.0.0.1:"),
+        "{printed}"
+    );
     let before = of(PERSON, &data).await;
     assert!(before > 0);
     // All but the last: `curl` may be missing here. The test of README.md calls it.
@@ -95,9 +102,10 @@ async fn the_commands_that_a_start_with_memories_prints_can_be_pasted() {
 async fn memories_are_loaded_once_and_never_beside_others() {
     let directory = tempfile::tempdir().unwrap();
     let data = directory.path().join("data");
-    let mut first = up_demo(&data, directory.path()).await;
+    let mut first = up_with("--demo", &data, directory.path()).await;
     let all = rows(&data).left().await.len();
     assert_eq!(all, 5_011);
+    assert_eq!(first.said["console"], format!("{}/", first.client.url()));
     let vectors = lethe_tests::vectors::Vectors::existing(
         first.said["qdrant"]["url"].as_str().unwrap(),
         first.said["qdrant"]["key"].as_str().unwrap(),
@@ -114,7 +122,7 @@ async fn memories_are_loaded_once_and_never_beside_others() {
     assert!(first.process.exits().await.success());
 
     // A second start brings nothing back.
-    let second = up_demo(&data, directory.path()).await;
+    let second = up_with("--demo", &data, directory.path()).await;
     assert_eq!(of(PERSON, &data).await, 0);
     let client = Client::new(second.client.url(), &key);
     let left = client
@@ -176,4 +184,76 @@ async fn a_kept_demonstration_shows_its_key_and_goes_on() {
     assert_eq!(jobs.body["jobs"].as_array().map(Vec::len), Some(2), "{}", jobs.text);
     let left = rows(&data).left().await.len();
     assert!(0 < left && left < 5_011, "{left}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_demonstration_ends_at_the_console_until_it_is_stopped() {
+    let directory = tempfile::tempdir().unwrap();
+    let told = directory.path().join("opened");
+    // The opener fails, which is no fault of the command.
+    let opener = directory.path().join("xdg-open");
+    let script = format!("#!/bin/sh\nprintf %s \"$1\" > '{}'\nexit 1\n", told.display());
+    std::fs::write(&opener, script).unwrap();
+    std::fs::set_permissions(&opener, Permissions::from_mode(0o755)).unwrap();
+    let mut command = lethe();
+    command.args(["demo", "--open"]).env("PATH", directory.path());
+    let mut process = Process::start("demo", &mut command, directory.path());
+    let url = process
+        .says("it opens the console", |_| {
+            let url = std::fs::read_to_string(&told).ok();
+            url.filter(|url| !url.is_empty())
+        })
+        .await;
+    let said = process.output();
+    assert!(said.contains("4416 of the 4416 others"), "{said}");
+    assert!(
+        said.contains(&format!("The console shows both jobs: {url}\n")),
+        "{said}"
+    );
+    assert!(!url.contains("lethe_"), "{url}");
+    let key = said.split_once("Sign in with this key: ").unwrap().1.lines().next();
+
+    let client = Client::new(url.trim_end_matches('/'), key.unwrap());
+    let page = client.request(Method::GET, "/").header("accept", "text/html");
+    let page = client.send(page).await;
+    assert!(page.text.contains("API key or token"), "{}", page.text);
+    let jobs = client.get("/v1/jobs").await;
+    assert_eq!(jobs.body["jobs"].as_array().map(Vec::len), Some(2), "{}", jobs.text);
+    process.terminate();
+    assert!(process.exits().await.success(), "{}", process.log());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_key_is_replaced_by_a_start_that_is_asked_to() {
+    let directory = tempfile::tempdir().unwrap();
+    let data = directory.path().join("data");
+    let mut first = up(&data, None, directory.path()).await;
+    let before = first.said["key"].as_str().unwrap().to_owned();
+    first.process.terminate();
+    assert!(first.process.exits().await.success());
+
+    let mut command = lethe();
+    command.args(["up", "--listen", "127.0.0.1:0", "--data"]).arg(&data);
+    let mut second = Process::start("up", &mut command, directory.path());
+    let said = second
+        .says("it is ready", |process| {
+            let output = process.output();
+            output.contains("Vectors (").then_some(output)
+        })
+        .await;
+    assert!(
+        said.contains("start with --new-key") && !said.contains("lethe_"),
+        "{said}"
+    );
+    second.terminate();
+    assert!(second.exits().await.success());
+
+    let third = up_with("--new-key", &data, directory.path()).await;
+    let made = third.said["key"].as_str().unwrap();
+    assert_ne!(made, before);
+    // Somebody may still use the other key.
+    for key in [made, &before] {
+        let client = Client::new(third.client.url(), key);
+        assert_eq!(client.get("/v1/jobs").await.status, StatusCode::OK);
+    }
 }

@@ -1,5 +1,8 @@
 //! Database roles: each process works with the rights of its own role on the ledger, and can do no more.
 
+mod adopted;
+mod retention;
+
 use std::path::Path;
 
 use lethe_tests::by_query::{job, of_user, with};
@@ -164,7 +167,10 @@ async fn serves_no_data(client: &Client) {
     assert_eq!(client.get("/livez").await.status, StatusCode::OK);
     assert_eq!(client.get("/readyz").await.status, StatusCode::SERVICE_UNAVAILABLE);
     let job = client.request(Method::POST, "/v1/jobs");
+    // A key of the ledger cannot be looked up.
+    let stranger = Client::new(client.url(), "lethe_unknown");
     for request in [
+        stranger.request(Method::GET, "/metrics"),
         client.request(Method::GET, "/v1/jobs"),
         job.json(&json!({"select": {"ids": ["nothing"]}})),
     ] {
@@ -297,35 +303,6 @@ async fn each_process_does_its_work_with_the_rights_of_its_role() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn only_the_role_for_it_deletes_audit_events_and_a_worker_says_if_nobody_does() {
-    let (site, roles) = site().await;
-    let directory = site.directory.path();
-    let start = |command: &str, as_role: &str| role(command, &roles.config(&site, as_role), directory);
-    let mut owner = start("migrate", "migrate");
-    assert!(owner.exits().await.success(), "{}", owner.log());
-    roles.grant().await;
-    let old = "INSERT INTO audit_events (id, at, act, actor, event) SELECT n::text, 0, 'pause', 'a', '{}' FROM generate_series(1, 1200) n";
-    let new = "INSERT INTO audit_events (id, at, act, actor, event) VALUES ('new', 32503680000000, 'pause', 'a', '{}')";
-    for event in [old, new] {
-        assert_eq!(refused(&roles.ledger, event).await, None);
-    }
-    let mut worker = start("worker", "worker");
-    let overdue = "events of the audit trail are past their retention";
-    worker
-        .says("it warns", |process| process.log().contains(overdue).then_some(()))
-        .await;
-    let mut other = start("forget-audit", "worker");
-    assert_eq!(other.exits().await.code(), Some(1));
-    let count = "SELECT count(*) FROM audit_events";
-    assert_eq!(number(&roles.ledger, count).await, 1_201);
-
-    let mut retention = start("forget-audit", "retention");
-    assert!(retention.exits().await.success(), "{}", retention.log());
-    assert_eq!(number(&roles.ledger, count).await, 1);
-    assert_eq!(forbidden(&worker), [""; 0]);
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn a_role_can_do_no_more_than_its_process() {
     let (site, roles) = site().await;
     let mut owner = role("migrate", &roles.config(&site, "migrate"), site.directory.path());
@@ -343,6 +320,7 @@ async fn a_role_can_do_no_more_than_its_process() {
                 "INSERT INTO api_keys (name) VALUES ('mine')",
                 "UPDATE api_keys SET scopes = '[\"admin\"]'",
                 "SELECT name FROM api_keys",
+                "SELECT name FROM revoked_keys",
                 "SELECT value FROM secrets",
                 "SELECT name FROM schedules",
                 "INSERT INTO jobs (id) VALUES ('mine')",

@@ -291,7 +291,7 @@ async fn what_a_query_asked_for_is_forgotten() {
         keys: day,
         audit: day,
     };
-    while ledger.forget(kept).await.unwrap() {}
+    while ledger.forget(kept).await.unwrap().more {}
     let job = ledger.job(id.parse().unwrap()).await.unwrap().unwrap();
     assert_eq!((job.state, job.kind.as_str()), (State::Succeeded, "query"));
     assert!(job.forgotten_at.is_some());

@@ -247,7 +247,7 @@ async fn a_job_waits_for_its_window(layout: Layout) {
 
     let job = service.client.job(&id).await;
     assert_eq!(
-        (&job["state"], &job["waits_for"]),
+        (&job["state"], &job["waits_for"]["reason"]),
         (&json!("queued"), &json!("window")),
         "{job:#}"
     );
@@ -287,7 +287,7 @@ async fn a_window_that_closes_lets_what_has_begun_finish(layout: Layout) {
 
     let job = service
         .client
-        .when(&id, "it waits", |job| job["waits_for"] == "window")
+        .when(&id, "it waits", |job| job["waits_for"]["reason"] == "window")
         .await;
     assert_eq!(
         (&job["state"], &job["error_code"]),

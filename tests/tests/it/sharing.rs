@@ -15,6 +15,7 @@ on_each_database!(
     an_orphan_whose_id_another_tenant_took_is_unverifiable,
     very_many_orphans_whose_id_another_tenant_took_are_unverifiable,
     an_orphan_in_its_own_scope_is_unverifiable_while_its_id_is_taken,
+    a_point_keeps_the_row_that_its_table_could_not_hold_before,
     what_nothing_tells_apart_is_refused,
 );
 
@@ -290,6 +291,44 @@ async fn an_orphan_in_its_own_scope_is_unverifiable_while_its_id_is_taken(layout
         vectors_of(&service, &["1"], Some("u")).await,
         (json!(null), json!({"erased": 1}))
     );
+}
+
+async fn a_point_keeps_the_row_that_its_table_could_not_hold_before(layout: Layout) {
+    let mut site = Site::new(layout).await;
+    site.memories
+        .run("CREATE TABLE memories (id BIGINT PRIMARY KEY, owner VARCHAR)")
+        .await;
+    let rows = target(&site, "rows", site.memories.url(), "", "");
+    let (url, key, collection) = (site.tap.url(), &site.vectors.key, &site.vectors.collection);
+    let points = format!(
+        r#"
+[[target]]
+name = "points"
+vector = {{ url = "{url}", api_key = "{key}" }}
+  [[target.table]]
+  name = "memories"
+  collection = {{ name = "{collection}", point = "payload", payload = {{ id = "id", user = "owner" }} }}
+"#
+    );
+    site.configure(|config| config.without_targets().targets(&(rows + &points)));
+    let point = |n: u64, id: &str| (PointId::from(n), json!({"id": id, "owner": "u"}));
+    site.vectors.put([point(1, "x"), point(2, "y")]).await;
+    let service = site.start().await;
+    let about = |id: &str| json!({"target": "points", "select": {"ids": [id]}});
+
+    // No row has a text as its id.
+    let job = service.client.succeeds(&about("y")).await;
+    assert_eq!(counts(&job), json!({"vector": {"erased": 1}}), "{job:#}");
+    site.memories
+        .run(
+            "DROP TABLE memories;
+             CREATE TABLE memories (id VARCHAR PRIMARY KEY, owner VARCHAR);
+             INSERT INTO memories VALUES ('x', 'u')",
+        )
+        .await;
+    let job = service.client.succeeds(&about("x")).await;
+    assert_eq!(counts(&job), json!({"vector": {"absent": 1}}), "{job:#}");
+    assert_eq!(site.vectors.ids().await, ["1"]);
 }
 
 async fn what_nothing_tells_apart_is_refused(layout: Layout) {

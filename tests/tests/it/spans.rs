@@ -161,7 +161,12 @@ async fn lines_say_which_job_they_are_about_where_no_span_does() {
     let line = saying(&lines, met)[0];
     assert!(spans(line).is_empty(), "{line:#}");
     assert_eq!(
-        (&line["job.id"], &line["partition"], &line["target.name"]),
-        (&json!(id), &json!(0), &json!("main"))
+        (
+            &line["job.id"],
+            &line["partition"],
+            &line["target.name"],
+            &line["store.name"]
+        ),
+        (&json!(id), &json!(0), &json!("main"), &json!("sql"))
     );
 }

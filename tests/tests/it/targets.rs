@@ -10,7 +10,7 @@ use qdrant_client::qdrant::{FieldType, PointId};
 use serde_json::{Value, json};
 
 /// Runs `lethe targets`.
-async fn targets(arguments: &[&str], key: &str) -> (Output, String) {
+pub(crate) async fn targets(arguments: &[&str], key: &str) -> (Output, String) {
     let mut command = lethe();
     command.arg("targets").args(arguments).env("QDRANT_API_KEY", key);
     let output = tokio::task::spawn_blocking(move || command.output().unwrap())

@@ -1,9 +1,15 @@
 //! Servers that have to prove their names: a server without proof receives no query.
 
+mod stores;
+
 use std::path::Path;
+use std::process::Command;
 use std::sync::{Arc, Mutex};
 
+use lethe_common::config::KeyHash;
 use lethe_tests::certificates::{Authority, Shown};
+use lethe_tests::client::samples;
+use lethe_tests::config::KEY;
 use lethe_tests::mysql::{self, Mysql};
 use lethe_tests::postgres::{self, Postgres};
 use lethe_tests::process::Process;
@@ -14,13 +20,18 @@ use tokio::net::{TcpListener, TcpStream};
 
 /// Returns the output of `lethe targets check` for a database.
 async fn check(directory: &Path, sql: &str) -> String {
+    let store = format!("sql = {{ {sql} }}");
+    check_by(lethe(), directory, &store, "columns = { id = \"id\" }").await
+}
+
+/// Returns the output of `lethe targets check` for a store and the places of memories in it.
+async fn check_by(mut command: Command, directory: &Path, store: &str, places: &str) -> String {
     let file = directory.join("lethe.toml");
     let text = format!(
-        "[worker]\nstore_timeout = \"4s\"\n[[target]]\nname = \"main\"\nsql = {{ {sql} }}\n\
-         [[target.table]]\nname = \"memories\"\ncolumns = {{ id = \"id\" }}\n"
+        "[worker]\nstore_timeout = \"4s\"\n[[target]]\nname = \"main\"\n{store}\n\
+         [[target.table]]\nname = \"memories\"\n{places}\n"
     );
     std::fs::write(&file, text).unwrap();
-    let mut command = lethe();
     command.args(["targets", "check", "--config"]).arg(&file);
     let output = tokio::task::spawn_blocking(move || command.output().unwrap())
         .await
@@ -125,9 +136,7 @@ async fn a_server_that_declines_tls_is_sent_no_password() {
 
 /// Writes the certificate of a port of Lethe. Returns the section of the configuration that names it.
 fn write(directory: &Path, shown: &Shown) -> String {
-    let [certificate, key] = ["ours.crt", "ours.key"].map(|name| directory.join(name));
-    std::fs::write(&certificate, &shown.certificate).unwrap();
-    std::fs::write(&key, &shown.key).unwrap();
+    let [certificate, key] = shown.write(directory, "ours");
     format!(
         "[api.tls]\ncertificate = \"{}\"\nkey = \"{}\"\n",
         certificate.display(),
@@ -193,6 +202,31 @@ async fn the_api_speaks_tls_with_the_certificate_that_is_there_now() {
     assert!(asks().await.is_err());
     write(directory.path(), &authority.sign("127.0.0.1"));
     wait::until_true("it shows its own name again", || async { asks().await.is_ok() }).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn metrics_tell_when_the_certificate_of_the_port_ends() {
+    let directory = tempfile::tempdir().unwrap();
+    let authority = Authority::new(directory.path());
+    let (hash, scopes) = (KeyHash::of(KEY), "scopes = [\"metrics:read\"]");
+    let section = write(directory.path(), &authority.sign("127.0.0.1"));
+    let config = format!("{section}[[auth.key]]\nname = \"scraper\"\nsha256 = \"{hash}\"\n{scopes}\n");
+    let (_process, url) = up(directory.path(), &config).await;
+    let client = client(&authority, None);
+    // Both forms of a time: with two digits of the year, and with four.
+    for (year, end) in [(2049, 2_493_072_000.0), (2051, 2_556_144_000.0)] {
+        let until = format!("{year}-01-01T00:00:00Z").parse().unwrap();
+        write(directory.path(), &authority.sign_until("127.0.0.1", until));
+        wait::until_true("it shows the end", || async {
+            let asks = client.get(format!("{url}/metrics")).bearer_auth(KEY).send();
+            // A handshake may meet a new certificate beside the old key.
+            let Ok(answer) = asks.await else { return false };
+            let shown = samples(&answer.text().await.unwrap());
+            let shown = shown.get("lethe_certificate_expiry_timestamp_seconds");
+            shown.is_some_and(|shown| (shown - end).abs() < 0.5)
+        })
+        .await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -26,11 +26,9 @@ pub(crate) fn job(random: &mut Random, site: &Site, places: &Places, world: &Wor
         (2, Via::AgnoOne),
         (2, Via::AgnoMany),
         (2, Via::OpenSearchOne),
+        (2, Via::OpenSearchQuery),
+        (1, Via::OpenSearchIndex),
     ];
-    let queried = shape.users != Users::Reference;
-    if queried {
-        ways.extend([(2, Via::OpenSearchQuery), (1, Via::OpenSearchIndex)]);
-    }
     if places.mielto == mapping.target {
         ways.push((10, Via::Mielto));
     }
@@ -69,7 +67,7 @@ pub(crate) fn job(random: &mut Random, site: &Site, places: &Places, world: &Wor
             let workspace = (shape.workspace && within && random.percent(25)).then(|| workspace.clone());
             What::Subject { users, workspace }
         }
-        Via::Native if queried && random.percent(35) => query(random, site, world, false),
+        Via::Native if random.percent(35) => query(random, site, world, false),
         _ => What::Ids(ids(random, site, world, one, via)),
     };
     let subject = matches!(what, What::Subject { .. });
