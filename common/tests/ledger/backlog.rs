@@ -41,11 +41,6 @@ pub(crate) const READ: &str = "
     FROM pg_stat_statements WHERE query LIKE '-- ledger::%' AND query NOT LIKE '%pg_stat_statements%'
       AND dbid = (SELECT oid FROM pg_database WHERE datname = current_database())";
 
-/// An event of now. The first row of a table makes the first pages of all its indexes.
-const EVENT: &str = "
-    INSERT INTO audit_events (id, at, act, actor, effect, event)
-    VALUES ('e', CAST(EXTRACT(EPOCH FROM now()) * 1000 AS BIGINT), 'pause', 'a', 'done', '{}')";
-
 pub(crate) const RESET: &str =
     "SELECT pg_stat_statements_reset(0, (SELECT oid FROM pg_database WHERE datname = current_database()), 0)";
 
@@ -60,7 +55,10 @@ async fn nothing_to_do_costs_next_to_nothing() {
     test.ledger.give_up().await.unwrap();
     test.ledger.ahead(&[route()]).await.unwrap();
     assert!(test.ledger.tasks(&Whose::All, None, 100).await.unwrap().is_empty());
-    test.ledger.pause(Some("main"), &crate::tester()).await.unwrap();
+    // The first event of a connection reads the catalogue about all indexes of the table, which is no work on its rows.
+    for _ in 0..8 {
+        test.ledger.pause(Some("main"), &crate::tester()).await.unwrap();
+    }
     assert!(claim(&test.ledger).await.is_empty());
 
     let statements = ["forget next", "sweep", "give_up", "ahead", "tasks", "claim"];
@@ -216,7 +214,6 @@ pub(crate) async fn counting() -> (TestLedger, AnyPool) {
 }
 
 async fn fill(pool: &AnyPool) {
-    pool.execute(EVENT).await.unwrap();
     pool.execute(JOBS).await.unwrap();
     pool.execute(KEYS).await.unwrap();
     let partitions = sqlx::query(PARTITIONS).bind(route().to_string());

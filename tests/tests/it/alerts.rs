@@ -77,6 +77,13 @@ async fn ends(prometheus: &Prometheus, alert: &str) {
 async fn a_worker_that_is_killed_fires_that_one_worker_is_gone() {
     let site = Site::new(Layout::POSTGRES_REDIS).await;
     let (mut service, prometheus) = watched(&site).await;
+    // The alert compares with the workers at times of a grid, which has to have met both.
+    until(
+        &prometheus,
+        "max_over_time(count(up{job=\"lethe-worker\"} == 1)[6m:6s])",
+        2.0,
+    )
+    .await;
     let mut killed = service.workers.remove(0);
     killed.process.kill();
     only(&prometheus, "LetheWorkerGone").await;

@@ -1,7 +1,7 @@
 //! The errors of stores, and whether a retry can help.
 //!
 //! Error texts of databases and vector stores often quote the values of a row. So the text is
-//! dropped, and only a [`Status`] is kept. Only [`StoreError::class`] decides about retries.
+//! dropped, and only a `Status` is kept. Only [`StoreError::class`] decides about retries.
 
 mod grpc;
 mod mysql;
