@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::{Body, Validation};
 use crate::damage::damage;
+use crate::http::exact::is_rounded;
 
 /// The number of bodies, which take less than a second. `PROPTEST_CASES` sets another number.
 const CASES: u32 = 4_096;
@@ -51,20 +52,13 @@ impl Json {
     }
 }
 
-/// Returns whether its digits are its value: a large whole number has more than it is written with (see `http::exact`).
-fn is_exact(number: f64) -> bool {
-    number.abs() < 2_f64.powi(53) || number.abs() >= 2_f64.powi(63)
-}
-
 fn written() -> impl Strategy<Value = Json> {
     let leaf = prop_oneof![
         Just(Value::Null),
         any::<bool>().prop_map(Value::from),
         any::<i64>().prop_map(Value::from),
         any::<u64>().prop_map(Value::from),
-        any::<f64>()
-            .prop_filter("it is no rounded whole number", |number| is_exact(*number))
-            .prop_map(Value::from),
+        any::<f64>().prop_map(Value::from),
         any::<String>().prop_map(Value::from),
     ];
     leaf.prop_map(Json::Value).prop_recursive(4, 16, 3, |inner| {
@@ -86,7 +80,8 @@ proptest! {
     fn a_body_with_a_repeated_field_is_refused_and_every_other_is_read(written in written()) {
         let query = format!("{{\"bool\": {}}}", written.text());
         let read = read(&format!("{{\"query\": {query}, \"max_docs\": 7}}"));
-        prop_assert_eq!(read.is_some(), !written.repeats(), "{}", query);
+        let is_read = !written.repeats() && !is_rounded(query.as_bytes());
+        prop_assert_eq!(read.is_some(), is_read, "{}", query);
         if let Some(read) = read {
             prop_assert_eq!(read.query, serde_json::from_str::<Value>(&query).unwrap());
             prop_assert_eq!(read.max_docs, Some(7));
