@@ -125,6 +125,12 @@ impl Target {
         let places = self.table_place(table).into_iter().chain(dependents);
         places.map(|place| place_of(PlaceKind::Owners, &place)).collect()
     }
+
+    /// Returns the places of tables of its database, in the form that siblings publish for owners.
+    pub fn owner_places(&self, tables: &[String]) -> Vec<String> {
+        let places = tables.iter().filter_map(|name| self.sql_place(name));
+        places.map(|place| place_of(PlaceKind::Owners, &place)).collect()
+    }
 }
 
 /// Long enough that no two places have the same hash.

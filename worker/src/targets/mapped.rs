@@ -15,9 +15,9 @@ use tokio::sync::Mutex;
 use super::fits::Fits;
 use super::once::Once;
 use super::siblings::Known;
-use crate::store::StoreError;
 use crate::store::sql::{SqlStore, SqlTable};
 use crate::store::vector::{VectorCollection, VectorStore};
+use crate::store::{MappingFault, StoreError};
 
 /// The stores of a target.
 #[derive(Clone)]
@@ -39,6 +39,7 @@ pub(crate) struct Mapped {
     pub(crate) table: Table,
     target: Target,
     stores: Stores,
+    siblings: Arc<Known>,
     /// The limit of a batch by the points of its memories.
     pub(crate) fits: Fits,
     opened_sql: Once<SqlTable>,
@@ -50,7 +51,7 @@ pub(crate) struct Mappings {
     pub(crate) targets: Vec<Stores>,
     by_route: BTreeMap<Route, Arc<Mapped>>,
     /// The published mappings that share a table or a collection with these.
-    pub(crate) siblings: Known,
+    pub(crate) siblings: Arc<Known>,
 }
 
 impl Mappings {
@@ -58,6 +59,7 @@ impl Mappings {
     pub(crate) fn new(config: &Config, store_timeout: Duration) -> Result<Self, StoreError> {
         let mut targets = Vec::new();
         let mut by_route = BTreeMap::new();
+        let siblings = Arc::new(Known::new(config));
         for target in &config.targets {
             let stores = Stores::new(target, store_timeout)?;
             for table in &target.tables {
@@ -66,6 +68,7 @@ impl Mappings {
                     table: table.clone(),
                     stores: stores.clone(),
                     target: target.clone(),
+                    siblings: Arc::clone(&siblings),
                     fits: Fits::default(),
                     opened_sql: Once::default(),
                     opened_vector: Once::default(),
@@ -77,7 +80,7 @@ impl Mappings {
         Ok(Self {
             targets,
             by_route,
-            siblings: Known::new(config),
+            siblings,
         })
     }
 
@@ -217,7 +220,36 @@ impl Mapped {
             return Ok(None);
         };
         let open = SqlTable::open(store, &self.table);
-        self.opened_sql.get(Box::pin(open)).await.map(Some)
+        let table = self.opened_sql.get(Box::pin(open)).await?;
+        self.spare_owners(table.cascades())?;
+        Ok(Some(table))
+    }
+
+    /// Refuses the mapping if the database deletes owners of another one with its rows. Other workers may publish theirs
+    /// at any time.
+    fn spare_owners(&self, cascades: &[String]) -> Result<(), StoreError> {
+        if cascades.is_empty() {
+            return Ok(());
+        }
+        let owned = self.siblings.owned_in(&self.target.owner_places(cascades));
+        if owned.is_empty() {
+            return Ok(());
+        }
+        let fault = |name: &String| {
+            let missing = format!(
+                "the database deletes owners of `{name}`, in this or another worker's file, with rows of this mapping (ON \
+                 DELETE CASCADE), and without its owner no job finds a memory"
+            );
+            let instead = format!(
+                "declare the key ON DELETE SET NULL, or, once no worker has the other mapping, run \
+                 `lethe targets retire {name}`"
+            );
+            MappingFault::new("sql_table", missing, Some(instead))
+        };
+        Err(StoreError::Mapping {
+            store: StoreKind::Sql,
+            faults: owned.iter().map(fault).collect(),
+        })
     }
 
     /// Returns the vector collection, if the mapping has one.
@@ -263,5 +295,78 @@ impl Mapped {
     pub(crate) async fn reopen(&self) {
         self.opened_sql.forget_if(|_| true).await;
         self.opened_vector.forget_if(|_| true).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sqlx::Executor as _;
+
+    use super::*;
+    use crate::fixture;
+
+    const TEAMS: &str = "name = \"teams\"\ncolumns = { id = \"id\" }";
+
+    const MEMORIES: &str = "name = \"memories\"
+        columns = { id = \"id\", user = \"user_id\", owners = { table = \"users\", id = \"id\", name = \"name\" } }";
+
+    /// Returns the configuration of a target with these tables.
+    fn file(target: &str, url: &str, tables: &[&str]) -> Config {
+        let tables: Vec<String> = tables
+            .iter()
+            .map(|table| format!("[[target.table]]\n{table}\n"))
+            .collect();
+        let tables = tables.concat();
+        Config::from_toml(&format!(
+            "[[target]]\nname = \"{target}\"\nsql = {{ url = \"{url}\" }}\n{tables}"
+        ))
+        .unwrap()
+    }
+
+    fn faults(result: Result<Option<Arc<SqlTable>>, StoreError>) -> Vec<String> {
+        match result {
+            Ok(_) => Vec::new(),
+            Err(StoreError::Mapping { faults, .. }) => faults.iter().map(ToString::to_string).collect(),
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_mapping_does_not_fit_if_the_database_deletes_owners_of_any_mapping_with_its_rows() {
+        let stores = tempfile::tempdir().unwrap();
+        let url = format!("sqlite://{}", stores.path().join("memories.sqlite").display());
+        let (_directory, env) = fixture::worker_of(file("teams", &url, &[TEAMS])).await;
+        let database = sqlx::AnyPool::connect(&format!("{url}?mode=rwc")).await.unwrap();
+        // No file lists the table in between.
+        database
+            .execute(
+                "CREATE TABLE teams (id TEXT PRIMARY KEY NOT NULL);
+                 CREATE TABLE units (id TEXT PRIMARY KEY NOT NULL, team TEXT REFERENCES teams (id) ON DELETE CASCADE);
+                 CREATE TABLE users (id TEXT PRIMARY KEY NOT NULL, name TEXT UNIQUE NOT NULL,
+                                     unit TEXT REFERENCES units (id) ON DELETE CASCADE);
+                 CREATE TABLE memories (id TEXT PRIMARY KEY NOT NULL, user_id TEXT NOT NULL)",
+            )
+            .await
+            .unwrap();
+        let publish = async || env.mappings.siblings.publish(&env.ledger).await.unwrap();
+        publish().await;
+        let teams = env.mappings.all().next().unwrap();
+        assert_eq!(faults(teams.sql().await), [""; 0]);
+
+        let other = file("people", &url, &[MEMORIES]);
+        let siblings = other.targets[0].siblings(&other.targets[0].tables[0]);
+        env.ledger.publish_siblings(&siblings, None).await.unwrap();
+        publish().await;
+        let said = faults(teams.sql().await);
+        assert_eq!(said.len(), 1, "{said:?}");
+        assert!(said[0].contains("deletes owners of `people/memories`"), "{said:?}");
+
+        // One file with both says it without a ledger.
+        let both = file("both", &url, &[TEAMS, MEMORIES]);
+        let both = Mappings::new(&both, Duration::from_secs(8)).unwrap();
+        for mapped in both.all() {
+            let said = faults(mapped.sql().await);
+            assert_eq!(said.len(), usize::from(mapped.route.table == "teams"), "{said:?}");
+        }
     }
 }

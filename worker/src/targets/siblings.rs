@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 
-use lethe_common::config::{Config, Sibling};
+use lethe_common::config::{Config, PlaceKind, Sibling};
 use lethe_common::ledger::{Ledger, LedgerError, Route, Siblings};
 
 /// This worker's mappings, and the siblings that it has read from the ledger.
@@ -36,6 +36,8 @@ struct Read {
     taken: BTreeMap<Route, BTreeSet<String>>,
     /// For each of this worker's mappings, the names of the mappings whose owners it would delete.
     orphaned: BTreeMap<Route, BTreeSet<String>>,
+    /// The names of the mappings whose owners are in a table, by its place.
+    owners: BTreeMap<String, BTreeSet<String>>,
     /// Whether an older version of one of this worker's mappings is still published.
     outdated: bool,
 }
@@ -129,6 +131,18 @@ impl Known {
         mixed.chain(taken).chain(orphaned).collect()
     }
 
+    /// Returns the names of the mappings, of this or another worker, whose owners are in one of these places.
+    pub(crate) fn owned_in(&self, places: &[String]) -> BTreeSet<String> {
+        let own = self.own.iter().flat_map(|own| &own.siblings);
+        let own = own.filter(|own| own.kind == PlaceKind::Owners && places.contains(&own.place));
+        let mut names: BTreeSet<String> = own.map(Sibling::name).collect();
+        if let Some(read) = &*self.lock() {
+            let published = places.iter().filter_map(|place| read.owners.get(place));
+            names.extend(published.flatten().cloned());
+        }
+        names
+    }
+
     fn lock(&self) -> std::sync::MutexGuard<'_, Option<Read>> {
         self.read.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -147,7 +161,17 @@ impl Read {
             let name = (sibling.target.as_str(), sibling.table.as_str());
             by_name.entry(name).or_default().push(sibling);
         }
+        let mut owners: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        for sibling in siblings
+            .published
+            .iter()
+            .filter(|sibling| sibling.kind == PlaceKind::Owners)
+        {
+            let names = owners.entry(sibling.place.clone()).or_default();
+            names.insert(sibling.name());
+        }
         let mut read = Self {
+            owners,
             revision: siblings.revision,
             ..Self::default()
         };
@@ -203,8 +227,6 @@ impl Read {
 
 #[cfg(test)]
 mod tests {
-    use lethe_common::config::PlaceKind;
-
     use super::*;
 
     fn sibling(place: &str, target: &str, tenant: Option<&str>) -> Sibling {

@@ -1,5 +1,6 @@
 //! A mapping that was checked against the live schema.
 
+mod cascades;
 mod check;
 mod current;
 mod order;
@@ -21,6 +22,7 @@ use super::dialect::{Dialect, quote_table};
 use super::schema::LiveColumn;
 use crate::store::vector::COMPARED;
 use crate::store::{StoreError, word};
+use cascades::Cascade;
 use check::{Check, given};
 
 /// A mapped table, with the types of its columns.
@@ -49,6 +51,9 @@ pub(super) struct Mapping {
     /// The type of the first value in columns whose declared type does not say it.
     pub(super) seen: BTreeMap<String, Type>,
     pub(super) dependents: Vec<Reference>,
+    /// The tables that the mapping does not list, and whose rows the database deletes with its rows: each as a mapping
+    /// would write it, and with its schema.
+    pub(super) cascades: Vec<String>,
     /// The collation under which ids are unique, if it is not that of bytes (SQLite; MySQL's is in the
     /// column's kind).
     pub(super) folded_by: Option<String>,
@@ -108,8 +113,9 @@ impl Mapping {
             let column = live.as_ref().and_then(|live| check.column(live, &key, name, column));
             fields.extend(column.map(|column| (field, check.plain(column))));
         }
+        let cascades = check.cascades(table).await?;
         if let Some(owners) = &columns.owners {
-            check.owners(owners, table, &mut fields).await?;
+            check.owners(owners, &cascades, &mut fields).await?;
         }
         let scope = live.as_ref().and_then(|live| check.scope(live, name, &table.scope));
         let compared = compared(table, &fields);
@@ -174,6 +180,7 @@ impl Mapping {
                 asked,
                 seen,
                 dependents,
+                cascades: cascades.into_iter().flat_map(Cascade::names).collect(),
                 row_handle: live.row_handle,
                 indexed: live.indexed().map(str::to_owned).collect(),
                 zone,

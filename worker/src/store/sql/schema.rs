@@ -50,6 +50,8 @@ pub(super) struct LiveColumn {
 pub(super) struct Foreign {
     /// The table that has the key, as a mapping would write it.
     pub(super) table: String,
+    /// The same, always with the schema.
+    pub(super) full_name: String,
     /// Its columns, each with the column that it references.
     pub(super) columns: Vec<(String, String)>,
     pub(super) on_delete: OnDelete,
@@ -156,6 +158,13 @@ impl Obstacle {
     }
 }
 
+impl Foreign {
+    /// Returns whether a mapping that writes `name`, with the schema or without, means the table that has the key.
+    pub(super) fn is_of(&self, dialect: Dialect, name: &str) -> bool {
+        dialect.is_column(&self.table, name) || dialect.is_column(&self.full_name, name)
+    }
+}
+
 impl LiveTable {
     /// Returns the column that a mapping's name means.
     pub(super) fn column(&self, dialect: Dialect, name: &str) -> Option<&LiveColumn> {
@@ -219,9 +228,10 @@ pub(super) async fn references(
     let mut keys: BTreeMap<String, Foreign> = BTreeMap::new();
     for row in &rows {
         let (key, table, rule): (String, String, String) = (row.try_get(0)?, row.try_get(1)?, row.try_get(4)?);
-        let column = (row.try_get(2)?, row.try_get(3)?);
+        let (column, full_name) = ((row.try_get(2)?, row.try_get(3)?), row.try_get(5)?);
         let foreign = keys.entry(key).or_insert_with(|| Foreign {
             table,
+            full_name,
             columns: Vec::new(),
             on_delete: OnDelete::of(&rule),
         });

@@ -95,6 +95,12 @@ impl SqlTable {
         }
     }
 
+    /// Returns the tables that the mapping does not list, and whose rows the database deletes with its rows (`ON DELETE
+    /// CASCADE`): each as a mapping would write it, and with its schema.
+    pub fn cascades(&self) -> &[String] {
+        &self.mapping.cascades
+    }
+
     /// Returns whether ids are bytes, so that both cases of their digits are the same memory.
     pub fn has_byte_ids(&self) -> bool {
         matches!(self.mapping.id.kind, Kind::Bytes { .. })

@@ -13,6 +13,7 @@ use crate::{item, items, of_user};
 super::on_each! {
     an_owner_is_demanded_by_name,
     a_demand_is_of_the_row_as_it_is,
+    a_memory_whose_conversation_moves_stays_for_the_person_that_it_left,
     a_query_compares_names_and_never_references,
     a_negation_keeps_memories_whose_owner_is_gone,
     what_is_missing_of_the_owners_is_said,
@@ -103,6 +104,42 @@ async fn a_demand_is_of_the_row_as_it_is(database: Database) {
     let deleted = table.delete(&[item(FIRST, &of_user("alice"))]).await.unwrap().deleted;
     assert_eq!(deleted, [false]);
     let deleted = table.delete(&[item(FIRST, &of_user(ALICE))]).await.unwrap().deleted;
+    assert_eq!(deleted, [true]);
+}
+
+async fn a_memory_whose_conversation_moves_stays_for_the_person_that_it_left(database: Database) {
+    database
+        .run(
+            "CREATE TABLE sessions (id BIGINT PRIMARY KEY, user_id VARCHAR(99) NOT NULL);
+             CREATE TABLE notes (id BIGINT PRIMARY KEY, session_id BIGINT NOT NULL REFERENCES sessions (id));
+             INSERT INTO sessions VALUES (1, 'alice'), (2, 'bob');
+             INSERT INTO notes VALUES (10, 1), (11, 1), (20, 2)",
+        )
+        .await;
+    let owners = json!({"table": "sessions", "id": "id", "name": "user_id"});
+    let columns = json!({"id": "id", "user": "session_id", "owners": owners});
+    let table = database
+        .open(&table(json!({"name": "notes", "columns": columns})))
+        .await;
+    let of_alice = query(Filter::OneOf {
+        path: Path::column("sessions.user_id"),
+        values: vec![Scalar::from("alice")],
+    });
+    let found = table.page(&of_alice, None, None, 10).await.unwrap();
+    assert_eq!(found, ["10", "11"]);
+    database.run("UPDATE sessions SET user_id = 'bob' WHERE id = 1").await;
+
+    // The job has selected them. The statement that deletes asks for the owner again, by a query as by a person.
+    for conditions in [&of_alice, &of_user("alice")] {
+        let deleted = table
+            .delete(&[item("10", conditions), item("11", conditions)])
+            .await
+            .unwrap();
+        assert_eq!(deleted.deleted, [false, false]);
+        let matches = table.find(&[item("10", conditions)]).await.unwrap();
+        assert_eq!(matches, [RowMatch::Other]);
+    }
+    let deleted = table.delete(&[item("10", &of_user("bob"))]).await.unwrap().deleted;
     assert_eq!(deleted, [true]);
 }
 

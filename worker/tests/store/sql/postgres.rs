@@ -1,5 +1,6 @@
 //! Behaviour particular to PostgreSQL.
 
+use lethe_common::config::{PlaceKind, Table, Target};
 use lethe_worker::store::sql::RowMatch::{Absent, Matching, Other};
 use lethe_worker::store::sql::SqlTable;
 use lethe_worker::store::{Class, Item};
@@ -307,4 +308,83 @@ async fn a_database_that_accepts_no_connections_is_an_outage() {
     }
     accept(true).await;
     store.ping().await.unwrap();
+}
+
+/// Makes a database whose URL has the schema `app` in its search path, and not `archive`. With rows of `app.notes` the
+/// database deletes those of `archive.notes`, `app.users` and `archive.people`, and none of `app.people`.
+async fn with_schemas() -> Database {
+    let mut database = Database::postgres().await;
+    database
+        .run(
+            "CREATE SCHEMA app; CREATE SCHEMA archive;
+             CREATE TABLE app.notes (id TEXT PRIMARY KEY, user_id TEXT,
+                                     above TEXT REFERENCES app.notes (id) ON DELETE CASCADE);
+             CREATE TABLE archive.notes (id TEXT PRIMARY KEY REFERENCES app.notes (id) ON DELETE CASCADE);
+             CREATE TABLE app.users (id TEXT PRIMARY KEY, name TEXT UNIQUE NOT NULL,
+                                     note TEXT REFERENCES archive.notes (id) ON DELETE CASCADE);
+             CREATE TABLE archive.people (LIKE app.users INCLUDING ALL,
+                                          FOREIGN KEY (note) REFERENCES archive.notes (id) ON DELETE CASCADE);
+             CREATE TABLE app.people (LIKE app.users INCLUDING ALL)",
+        )
+        .await;
+    database.url.push_str("&options=-c%20search_path%3Dapp");
+    database
+}
+
+/// Returns the mapping of notes whose owners are in this table.
+fn owned(owners: &str) -> Table {
+    let owners = json!({"table": owners, "id": "id", "name": "name"});
+    table(json!({"name": "notes", "columns": {"id": "id", "user": "user_id", "owners": owners}}))
+}
+
+#[tokio::test]
+async fn owners_that_the_database_deletes_are_found_by_each_of_their_names() {
+    let database = with_schemas().await;
+    let target = Target {
+        name: "main".to_owned(),
+        preset: None,
+        sql: Some(database.endpoint()),
+        vector: None,
+        tables: Vec::new(),
+        embedded: false,
+    };
+    for name in ["notes", "app.notes"] {
+        let notes = table(json!({"name": "notes", "sql_table": name, "columns": {"id": "id"}}));
+        let opened = database.open(&notes).await;
+        let deleted = target.owner_places(opened.cascades());
+        for (owners, goes) in [
+            ("users", true),
+            ("app.users", true),
+            ("archive.people", true),
+            ("people", false),
+            ("app.people", false),
+            // The mapping lists it.
+            ("notes", false),
+            ("app.notes", false),
+            ("archive.notes", true),
+        ] {
+            let other = owned(owners);
+            let mut siblings = target.siblings(&other).into_iter();
+            let owners_there = siblings.find(|sibling| sibling.kind == PlaceKind::Owners).unwrap();
+            assert_eq!(deleted.contains(&owners_there.place), goes, "{owners} with {name}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn owners_of_one_name_in_two_schemas_are_told_apart() {
+    let database = with_schemas().await;
+    for owners in ["people", "app.people"] {
+        database.open(&owned(owners)).await;
+    }
+    for owners in ["users", "app.users", "archive.people"] {
+        let faults = database.faults(&owned(owners)).await;
+        assert_eq!(
+            faults.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            [format!(
+                "`columns.owners.table`: the database deletes rows of `{owners}` with the rows of `archive.notes` that they \
+                 reference, and without its owner no job finds a memory; declare the key ON DELETE SET NULL"
+            )],
+        );
+    }
 }

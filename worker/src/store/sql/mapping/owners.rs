@@ -2,22 +2,23 @@
 
 use std::collections::BTreeMap;
 
-use lethe_common::config::{Owners, Table};
+use lethe_common::config::Owners;
 use lethe_common::job::Field;
 
 use super::super::column::{Column, Holds, Names};
 use super::super::connect::CallError;
 use super::super::dialect::quote_table;
-use super::super::schema::{self, OnDelete};
+use super::super::schema;
 use super::asked_as;
+use super::cascades::Cascade;
 use super::check::Check;
 
 impl Check<'_> {
-    /// Makes the owners' column of `table` compare by the names in the table of owners.
+    /// Makes the owners' column of a table compare by the names in the table of owners.
     pub(super) async fn owners(
         &mut self,
         owners: &Owners,
-        table: &Table,
+        cascades: &[Cascade],
         fields: &mut [(Field, Column)],
     ) -> Result<(), CallError> {
         let Some(mut live) = schema::read(self.connection, self.dialect, &owners.table, false).await? else {
@@ -32,7 +33,7 @@ impl Check<'_> {
             self.fault("columns.owners.table", missing, Some(instead));
             return Ok(());
         }
-        self.owners_stay(owners, table).await?;
+        self.owners_stay(owners, cascades);
         // Of two rows with one id, each would name an owner of the memory.
         let id = self.unique(&live, "columns.owners.id", &owners.table, &owners.id);
         let name = self.column(&live, "columns.owners.name", &owners.table, &owners.name);
@@ -60,32 +61,20 @@ impl Check<'_> {
         Ok(())
     }
 
-    /// Refuses owners that the database deletes with rows of `table`: no job would find the owner's other memories.
-    async fn owners_stay(&mut self, owners: &Owners, table: &Table) -> Result<(), CallError> {
-        let mapped = std::iter::once(table.sql_table()).chain(table.dependent_tables());
-        let mut deleted: Vec<String> = mapped.map(str::to_owned).collect();
-        let mut next = 0;
-        while let Some(name) = deleted.get(next).cloned() {
-            next += 1;
-            for foreign in schema::references(self.connection, self.dialect, &name).await? {
-                let is = |name: &str| self.dialect.is_table(&foreign.table, name);
-                if foreign.on_delete != OnDelete::Goes || deleted.iter().any(|known| is(known)) {
-                    continue;
-                }
-                if is(&owners.table) {
-                    let missing = format!(
-                        "the database deletes rows of `{}` with the rows of `{name}` that they reference, and without \
-                         its owner no job finds a memory",
-                        owners.table
-                    );
-                    let instead = "declare the key ON DELETE SET NULL".to_owned();
-                    self.fault("columns.owners.table", missing, Some(instead));
-                    return Ok(());
-                }
-                deleted.push(foreign.table);
-            }
+    /// Refuses owners that the database deletes with memories: no job would find the owner's other memories.
+    fn owners_stay(&mut self, owners: &Owners, cascades: &[Cascade]) {
+        let dialect = self.dialect;
+        let mut cascades = cascades.iter();
+        let found = cascades.find(|cascade| cascade.foreign.is_of(dialect, &owners.table));
+        if let Some(Cascade { with, .. }) = found {
+            let missing = format!(
+                "the database deletes rows of `{}` with the rows of `{with}` that they reference, and without \
+                 its owner no job finds a memory",
+                owners.table
+            );
+            let instead = "declare the key ON DELETE SET NULL".to_owned();
+            self.fault("columns.owners.table", missing, Some(instead));
         }
-        Ok(())
     }
 
     /// Adds the field by which queries compare the owners of references to the fields of `table`.

@@ -55,7 +55,8 @@ const REFERENCES: &str = "
 SELECT CAST(concat(k.constraint_schema, ' ', k.table_name, ' ', k.constraint_name) AS CHAR),
        CAST(CASE WHEN k.table_schema = DATABASE() THEN k.table_name
                  ELSE concat(k.table_schema, '.', k.table_name) END AS CHAR),
-       CAST(k.column_name AS CHAR), CAST(k.referenced_column_name AS CHAR), CAST(r.delete_rule AS CHAR)
+       CAST(k.column_name AS CHAR), CAST(k.referenced_column_name AS CHAR), CAST(r.delete_rule AS CHAR),
+       CAST(concat(k.table_schema, '.', k.table_name) AS CHAR)
 FROM information_schema.key_column_usage AS k
 JOIN information_schema.referential_constraints AS r
   ON r.constraint_schema = k.constraint_schema AND r.constraint_name = k.constraint_name AND r.table_name = k.table_name

@@ -55,7 +55,8 @@ SELECT k.oid::bigint::text,
        CASE WHEN pg_table_is_visible(c.oid) THEN c.relname::text
             ELSE n.nspname::text || '.' || c.relname::text END,
        a.attname::text, b.attname::text,
-       CASE k.confdeltype WHEN 'c' THEN 'CASCADE' WHEN 'n' THEN 'SET NULL' WHEN 'd' THEN 'SET DEFAULT' ELSE '' END
+       CASE k.confdeltype WHEN 'c' THEN 'CASCADE' WHEN 'n' THEN 'SET NULL' WHEN 'd' THEN 'SET DEFAULT' ELSE '' END,
+       n.nspname::text || '.' || c.relname::text
 FROM pg_catalog.pg_constraint AS k
 JOIN pg_catalog.pg_class AS c ON c.oid = k.conrelid AND NOT c.relispartition
 JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace

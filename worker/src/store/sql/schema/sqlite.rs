@@ -53,7 +53,7 @@ const REFERENCES: &str = "
 -- store::sql::references
 SELECT t.name || ' ' || CAST(f.id AS TEXT), CAST(t.name AS TEXT), CAST(f.\"from\" AS TEXT),
        CAST(COALESCE(f.\"to\", (SELECT c.name FROM pragma_table_xinfo($2, $1) AS c WHERE c.pk = f.seq + 1), '') AS TEXT),
-       CAST(f.on_delete AS TEXT)
+       CAST(f.on_delete AS TEXT), CAST(t.schema || '.' || t.name AS TEXT)
 FROM pragma_table_list AS t, pragma_foreign_key_list(t.name, t.schema) AS f
 WHERE t.schema = $1 COLLATE NOCASE AND t.type = 'table' AND f.\"table\" = $2 COLLATE NOCASE
 ORDER BY t.name, f.id, f.seq";

@@ -101,6 +101,7 @@ mod tests {
             asked: BTreeMap::new(),
             seen: BTreeMap::new(),
             dependents: Vec::new(),
+            cascades: Vec::new(),
             folded_by: None,
             row_handle: None,
             indexed: BTreeSet::new(),
