@@ -17,4 +17,4 @@ mod update;
 pub(super) use change::JobChange;
 pub(super) use moving::advance;
 pub(super) use step::{Aborts, JobRow};
-pub(super) use update::update_jobs;
+pub(super) use update::{change_text, gone, update_jobs};

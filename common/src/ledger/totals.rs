@@ -74,40 +74,52 @@ impl Increment {
     }
 }
 
+/// Returns additions as rows for [`addition`], without those of 0.
+pub(super) fn addition_rows<'a>(increments: impl IntoIterator<Item = &'a Increment>) -> Vec<Value> {
+    increments
+        .into_iter()
+        .filter(|increment| increment.n > 0)
+        .map(|Increment { key, n }| {
+            let (metric, target, store, outcome) = key;
+            json!({"m": metric.as_str(), "rank": *metric as i64, "t": target, "s": store, "o": outcome, "n": n})
+        })
+        .collect()
+}
+
+/// Returns the statement that adds the [rows](addition_rows) in `source` to the totals of `slot`.
+// Transactions of this process lock the same totals. In the order of the keys they cannot deadlock.
+pub(super) fn addition(slot: &str, source: &str) -> String {
+    format!(
+        "INSERT INTO totals (slot, metric, target, store, outcome, n)
+        SELECT {slot}, e.value->>'m', e.value->>'t', e.value->>'s', e.value->>'o', SUM(CAST(e.value->>'n' AS BIGINT))
+        FROM {source} WHERE TRUE
+        GROUP BY e.value->>'rank', e.value->>'m', e.value->>'t', e.value->>'s', e.value->>'o'
+        ORDER BY CAST(e.value->>'rank' AS BIGINT), (e.value->>'t') {{bytes}}, (e.value->>'s') {{bytes}}, (e.value->>'o') {{bytes}}
+        ON CONFLICT (slot, metric, target, store, outcome) DO UPDATE SET n = totals.n + excluded.n"
+    )
+}
+
 impl Inner {
     /// Adds to the totals, in the caller's transaction.
-    // Call it last in a transaction. Transactions of this process lock the same rows: in the order of the keys
-    // they cannot deadlock.
+    // Call it last in a transaction: others of this process wait for the same rows.
     pub(super) async fn add_totals(
         &self,
         tx: &mut AnyConnection,
         increments: impl IntoIterator<Item = Increment>,
     ) -> Result<(), LedgerError> {
+        // Summed here too: a group of many records has few sums.
         let mut sums = BTreeMap::new();
         for Increment { key, n } in increments {
             *sums.entry(key).or_insert(0) += n;
         }
-        let rows: Vec<Value> = sums
-            .into_iter()
-            .filter(|(_, n)| *n > 0)
-            .map(|((metric, target, store, outcome), n)| {
-                json!({"m": metric.as_str(), "t": target, "s": store, "o": outcome, "n": n})
-            })
-            .collect();
+        let sums: Vec<Increment> = sums.into_iter().map(|(key, n)| Increment { key, n }).collect();
+        let rows = addition_rows(&sums);
         if rows.is_empty() {
             return Ok(());
         }
-        sqlx::query(self.sql(
-            "-- ledger::totals add
-            INSERT INTO totals (slot, metric, target, store, outcome, n)
-            SELECT $2, e.value->>'m', e.value->>'t', e.value->>'s', e.value->>'o', CAST(e.value->>'n' AS BIGINT)
-            FROM {each} WHERE TRUE
-            ON CONFLICT (slot, metric, target, store, outcome) DO UPDATE SET n = totals.n + excluded.n",
-        ))
-        .bind(json!(rows).to_string())
-        .bind(self.slot)
-        .execute(tx)
-        .await?;
+        let sql = format!("-- ledger::totals add\n{}", addition("$2", "{each}"));
+        let query = sqlx::query(self.sql(&sql)).bind(json!(rows).to_string());
+        query.bind(self.slot).execute(tx).await?;
         Ok(())
     }
 }

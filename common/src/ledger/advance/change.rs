@@ -1,5 +1,7 @@
 //! The changes that a transaction makes in a job, summed: an UPDATE applies only one row to each job.
 
+use serde_json::{Value, json};
+
 use crate::error_code::ErrorCode;
 use crate::job::JobId;
 use crate::ledger::types::SnapshotKind;
@@ -46,6 +48,15 @@ impl JobChange {
 }
 
 impl JobChange {
+    /// Returns it as a row for the statement that applies it.
+    pub(in crate::ledger) fn row(&self) -> Value {
+        json!({
+            "id": self.id, "gone": self.gone, "ended": self.ended, "selected": self.selected, "planned": self.planned,
+            "failures": self.failures, "skipped": self.skipped, "progress": i64::from(self.progress), "done": self.done, "code": self.code, "version_erased": self.version_erased,
+            "snapshot": self.snapshot.map(SnapshotKind::as_str), "warnings": self.warnings,
+        })
+    }
+
     /// Adds the changes of another record in the same job.
     pub(in crate::ledger) fn add(&mut self, other: &Self) {
         self.gone = self.gone.or(other.gone);

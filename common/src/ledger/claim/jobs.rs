@@ -16,43 +16,82 @@ use crate::state::{Event, State};
 const FACTS: &str = "jobs.id AS id, owner, workspace, memory_kind, subject, query, per_second, batch_size, max_memories - settled AS max_memories, expect,
             schedule, lenient, trace, state, attempt, next_ordinal, {now} - not_before AS waited";
 
+/// The facts about the jobs of a claim.
+pub(super) type Jobs = HashMap<JobId, Arc<JobFacts>>;
+
+/// Returns the statement that starts the jobs in `source`, and returns their facts. `ids` is the condition that an id is
+/// one of them.
+// `CASE` hides the condition on the state from the planner. Otherwise it would search an index of states, which holds the
+// whole queue, and all jobs that changed since the last vacuum.
+pub(super) fn start_text(source: &str, ids: &str) -> String {
+    let (planned, started) = (Moves::of(Event::PlanStarted), Moves::of(Event::Started));
+    format!(
+        "UPDATE jobs SET version = version + 1, started_at = COALESCE(started_at, {{now}}),
+            state = CASE WHEN CAST(e.value->>'plans' AS BIGINT) = 1 OR attempt > 1 AND EXISTS (
+                    SELECT 1 FROM partitions p WHERE p.job_id = jobs.id AND p.kind = {{kind.plan}} AND p.state || '' IN ({{partition.due}}, {{partition.running}}))
+                THEN {} ELSE {} END
+        FROM {source} WHERE jobs.id = e.value->>'id' AND jobs.id {ids} AND CASE WHEN state IN ({}) THEN TRUE ELSE FALSE END
+        RETURNING {FACTS}",
+        planned.to, started.to, started.from
+    )
+}
+
 /// Starts the jobs of claimed partitions, and reads the facts that their partitions share.
-pub(super) async fn start_jobs(
+pub(super) async fn start_jobs<'a>(
     inner: &Inner,
-    tx: &mut AnyConnection,
-    claimed: &[AnyRow],
-) -> Result<HashMap<JobId, Arc<JobFacts>>, LedgerError> {
+    connection: &mut AnyConnection,
+    claimed: impl IntoIterator<Item = &'a AnyRow>,
+) -> Result<Jobs, LedgerError> {
     // Sorted by id, so that two claims that lock the same jobs do not deadlock.
     let mut kinds: BTreeMap<JobId, bool> = BTreeMap::new();
     for row in claimed {
         let plans = rows::says(row, "kind", Kind::Check)? || rows::says(row, "kind", Kind::Plan)?;
         *kinds.entry(rows::parsed(row, "partitions", "job_id")?).or_insert(false) |= plans;
     }
+    if kinds.is_empty() {
+        return Ok(Jobs::new());
+    }
     let list: Vec<Value> = kinds
         .iter()
         .map(|(id, plans)| json!({"id": id, "plans": i64::from(*plans)}))
         .collect();
-    let (planned, started) = (Moves::of(Event::PlanStarted), Moves::of(Event::Started));
-    let first = sqlx::query(inner.sql(&format!(
-        "-- ledger::claim start
-        UPDATE jobs SET version = version + 1, started_at = COALESCE(started_at, {{now}}),
-            state = CASE WHEN CAST(e.value->>'plans' AS BIGINT) = 1 OR attempt > 1 AND EXISTS (
-                    SELECT 1 FROM partitions p WHERE p.job_id = jobs.id AND p.kind = {{kind.plan}} AND p.state || '' IN ({{partition.due}}, {{partition.running}}))
-                THEN {} ELSE {} END
-        FROM {{each}} WHERE jobs.id = e.value->>'id' AND jobs.id {{in_ids}} AND state IN ({})
-        RETURNING {FACTS}",
-        planned.to, started.to, started.from
-    )))
-    .bind(json!(list).to_string())
-    .fetch_all(&mut *tx)
-    .await?;
+    let sql = format!("-- ledger::claim start\n{}", start_text("{each}", "{in_ids}"));
+    let first = sqlx::query(inner.sql(&sql))
+        .bind(json!(list).to_string())
+        .fetch_all(&mut *connection)
+        .await?;
     for row in &first {
         kinds.remove(&rows::parsed(row, "jobs", "id")?);
     }
-    let others = others(inner, tx, kinds.keys()).await?;
-    let mut jobs = HashMap::with_capacity(first.len() + others.len());
-    let all = first.iter().map(|row| (row, true));
-    for (row, is_first) in all.chain(others.iter().map(|row| (row, false))) {
+    let others = others(inner, connection, kinds.keys()).await?;
+    facts(first.iter(), &others)
+}
+
+/// Reads the facts of the jobs of claimed partitions, after [a claim](super::take::take_and_start) that started them too.
+pub(super) async fn started_jobs(
+    inner: &Inner,
+    connection: &mut AnyConnection,
+    claimed: &[AnyRow],
+) -> Result<Jobs, LedgerError> {
+    let (mut first, mut others) = (Vec::new(), Vec::new());
+    for row in claimed {
+        let is_started = row.try_get::<Option<String>, _>("id")?.is_some();
+        if is_started { &mut first } else { &mut others }.push(row);
+    }
+    // Mostly an earlier claim started them. But the claim saw the jobs as they were before it locked the partitions. A
+    // retry in between made such a job queued again, and nothing else starts it.
+    let mut jobs = start_jobs(inner, connection, others).await?;
+    jobs.extend(facts(first.into_iter(), &[])?);
+    Ok(jobs)
+}
+
+/// Reads the facts of jobs: those that this claim started, and others.
+fn facts<'a>(first: impl Iterator<Item = &'a AnyRow>, others: &'a [AnyRow]) -> Result<Jobs, LedgerError> {
+    let mut jobs = HashMap::new();
+    for (row, is_first) in first
+        .map(|row| (row, true))
+        .chain(others.iter().map(|row| (row, false)))
+    {
         match facts_of(row, is_first) {
             Ok(facts) => drop(jobs.insert(facts.id, Arc::new(facts))),
             // Its partitions then have no job, and are handled as unreadable.

@@ -9,9 +9,9 @@ use std::time::Instant;
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row};
 
-use super::jobs::start_jobs;
+use super::jobs::{Jobs, start_jobs, started_jobs};
 use super::lease::lease;
-use super::take::{Wanted, take};
+use super::take::{Wanted, take, take_and_start};
 use crate::error_code::ErrorCode;
 use crate::ledger::db::{Inner, Ledger, LedgerError, rows};
 use crate::ledger::types::{AloneFirst, Claim, Claimed, JobEnd, Lapsed, SmallFirst};
@@ -31,26 +31,10 @@ impl Ledger {
         let inner = &self.inner;
         // Counted from before the statement, so that the lease ends here no later than in the ledger.
         let until = Instant::now() + inner.options.lease;
-        let mut tx = inner.begin().await?;
-        let mut rows = Vec::new();
-        // Some claims begin at a random mapping, so that no mapping is always behind another.
-        let by_chance = claim.small_first == SmallFirst::OfMany || claim.alone_first == AloneFirst::Oldest;
-        let first = if by_chance {
-            rand::random_range(0..claim.routes.len())
-        } else {
-            0
+        let (rows, jobs) = match claim.routes {
+            [route] if inner.merges() => claim_at_once(inner, claim, route).await?,
+            _ => claim_in_turn(inner, claim).await?,
         };
-        let (before, after) = claim.routes.split_at(first);
-        for route in after.iter().chain(before) {
-            let taken = take_first(inner, &mut tx, claim, route, &rows).await?;
-            rows.extend(taken);
-        }
-        if rows.is_empty() {
-            tx.rollback().await?;
-            return Ok(Claimed::default());
-        }
-        let jobs = start_jobs(inner, &mut tx, &rows).await?;
-        tx.commit().await?;
         let mut claimed = Claimed::default();
         for row in &rows {
             match lease(row, &jobs, until, claim.siblings) {
@@ -80,6 +64,44 @@ impl Ledger {
     }
 }
 
+/// Claims partitions of one mapping in one statement. Jobs that an earlier claim has started need two more.
+async fn claim_at_once(inner: &Inner, claim: &Claim<'_>, route: &Route) -> Result<(Vec<AnyRow>, Jobs), LedgerError> {
+    let wanted = wanted(claim, claim.small, claim.alone);
+    if wanted.is_empty() {
+        return Ok((Vec::new(), Jobs::new()));
+    }
+    let mut connection = inner.once().await?;
+    let rows = take_and_start(inner, &mut connection, claim, route, &wanted).await?;
+    let jobs = started_jobs(inner, &mut connection, &rows).await?;
+    Ok((rows, jobs))
+}
+
+/// Claims partitions of each mapping in turn, in one transaction.
+async fn claim_in_turn(inner: &Inner, claim: &Claim<'_>) -> Result<(Vec<AnyRow>, Jobs), LedgerError> {
+    let mut tx = inner.begin().await?;
+    let mut rows = Vec::new();
+    // Some claims begin at a random mapping, so that no mapping is always behind another.
+    let by_chance = claim.small_first == SmallFirst::OfMany || claim.alone_first == AloneFirst::Oldest;
+    let first = if by_chance {
+        rand::random_range(0..claim.routes.len())
+    } else {
+        0
+    };
+    let (before, after) = claim.routes.split_at(first);
+    for route in after.iter().chain(before) {
+        let taken = take_first(inner, &mut tx, claim, route, &rows).await?;
+        rows.extend(taken);
+    }
+    if rows.is_empty() {
+        tx.rollback().await?;
+        return Ok((rows, Jobs::new()));
+    }
+    // After the partitions of all mappings, so that two claims that lock the same jobs do not deadlock.
+    let jobs = start_jobs(inner, &mut tx, &rows).await?;
+    tx.commit().await?;
+    Ok((rows, jobs))
+}
+
 /// Takes due partitions of one mapping, up to the numbers in `claim` less the partitions in `taken`.
 async fn take_first(
     inner: &Inner,
@@ -97,18 +119,29 @@ async fn take_first(
         let may_be_lapsed = claim.lapsed == Lapsed::Excused || rows::small_number(row, "rescues")? > 0;
         alone = alone.saturating_sub(u32::from(!is_small || may_be_lapsed));
     }
+    let wanted = wanted(claim, small, alone);
+    if wanted.is_empty() {
+        return Ok(Vec::new());
+    }
+    take(inner, tx, claim, route, &wanted).await
+}
+
+/// Returns the kinds of partitions of a claim, with at most `small` and `alone` partitions.
+fn wanted(claim: &Claim<'_>, small: u32, alone: u32) -> Vec<Wanted<'static>> {
     let of_weight = |which, order| Wanted {
         which,
         order,
         limit: small,
     };
-    let mut rows = Vec::new();
-    if small > 0 && claim.small_first == SmallFirst::OfMany {
-        let of_many = of_weight("weight = 0 AND state = {partition.due}", "due_at");
-        rows = take(inner, tx, claim, route, &[of_many]).await?;
-    }
     let mut wanted = Vec::new();
-    if small > 0 && rows.is_empty() {
+    if small > 0 && claim.small_first == SmallFirst::OfMany {
+        wanted.push(of_weight("weight = 0 AND state = {partition.due}", "due_at"));
+        // The kind before this one is `due0`.
+        wanted.push(of_weight(
+            "weight <= 0 AND state = {partition.due} AND NOT EXISTS (SELECT 1 FROM due0)",
+            "weight, due_at",
+        ));
+    } else if small > 0 {
         wanted.push(of_weight("weight <= 0 AND state = {partition.due}", "weight, due_at"));
     }
     if alone > 0 {
@@ -121,8 +154,5 @@ async fn take_first(
             limit: alone,
         });
     }
-    if !wanted.is_empty() {
-        rows.extend(take(inner, tx, claim, route, &wanted).await?);
-    }
-    Ok(rows)
+    wanted
 }

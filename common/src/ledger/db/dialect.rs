@@ -20,7 +20,7 @@ impl Dialect {
     /// * `{each}`: the elements of the JSON array in `$1`, as `e.value`
     /// * `{in_ids}`: equals the `id` of one of those elements. Write it beside a join with `{each}` too: then
     ///   PostgreSQL uses the index, whatever number of rows it expects in the table
-    /// * `{in_jobs}`: the same with their `job`
+    /// * `{in_jobs}`, `{in_requests}`: the same with their `job` or `request`
     /// * `{by_key}`: the partition has the `job` and `ordinal` of `e.value`. As with `{in_ids}`, PostgreSQL uses the
     ///   primary key: both job ids and ordinals, since one job may have a million partitions
     /// * `{list}`: the aggregate that makes a JSON array of a column
@@ -81,6 +81,10 @@ impl Dialect {
                 "= ANY (ARRAY(SELECT e.value->>'job' FROM jsonb_array_elements($1::jsonb) AS e(value)))"
             }
             ("in_jobs", Self::Sqlite) => "IN (SELECT e.value->>'job' FROM json_each($1) AS e)",
+            ("in_requests", Self::Postgres) => {
+                "= ANY (ARRAY(SELECT e.value->>'request' FROM jsonb_array_elements($1::jsonb) AS e(value)))"
+            }
+            ("in_requests", Self::Sqlite) => "IN (SELECT e.value->>'request' FROM json_each($1) AS e)",
             ("by_key", Self::Postgres) => {
                 "partitions.job_id = e.value->>'job' AND partitions.ordinal = CAST(e.value->>'ordinal' AS BIGINT)
                 AND partitions.job_id = ANY (ARRAY(SELECT e.value->>'job' FROM jsonb_array_elements($1::jsonb) AS e(value)))

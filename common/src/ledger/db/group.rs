@@ -6,8 +6,10 @@
 use std::any::{Any, TypeId};
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError, Weak};
+use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, timeout_at};
 
 use super::error::LedgerError;
 use super::ledger::Inner;
@@ -19,6 +21,9 @@ pub(in crate::ledger) trait Grouped: Sized + Send + Sync + 'static {
 
     /// The size at which a group is full, and the next one begins.
     const GROUP: usize;
+
+    /// Whether a group waits for the callers of recent groups, which return together: [`GAP`].
+    const GATHERS: bool = false;
 
     /// Returns the size of the call within a group.
     fn size(&self) -> usize;
@@ -32,6 +37,14 @@ type Answer<T> = oneshot::Sender<Result<<T as Grouped>::Answer, LedgerError>>;
 /// The most calls that may wait, and the most calls of one group.
 // Well above the number that arrives during one flush, and small enough for short SQL.
 const WAITING: usize = 256;
+
+/// The time without a call after which a group begins, while recent groups had several calls.
+// Callers that were answered together return within a few milliseconds. Without the wait, the first of them has a group of its own, its
+// job is claimed alone, and the others wait for it. A caller that is alone never waits: recent groups had one call each.
+const GAP: Duration = Duration::from_millis(1);
+
+/// The longest wait for the calls of one group.
+const LONGEST: Duration = Duration::from_millis(4);
 
 /// The calls that wait, with the senders for their answers.
 type Queue<T> = mpsc::Sender<(T, Answer<T>)>;
@@ -78,15 +91,13 @@ impl Groups {
 }
 
 async fn run<T: Grouped>(mut queue: mpsc::Receiver<(T, Answer<T>)>, inner: Weak<Inner>) {
+    // About the number of calls in the largest recent group.
+    let mut recent = 1;
     while let Some(first) = queue.recv().await {
         let Some(inner) = inner.upgrade() else { return };
-        let mut size = first.0.size();
-        let mut group = vec![first];
-        while group.len() < WAITING && size < T::GROUP {
-            let Ok(next) = queue.try_recv() else { break };
-            size += next.0.size();
-            group.push(next);
-        }
+        let wait = (T::GATHERS && recent > 1).then(|| Instant::now() + LONGEST);
+        let group = gather(&mut queue, first, wait).await;
+        recent = group.len().max(recent / 2);
         let (group, answers): (Vec<T>, Vec<Answer<T>>) = group.into_iter().unzip();
         match T::together(&inner, &group).await {
             Ok(done) => {
@@ -108,6 +119,30 @@ async fn run<T: Grouped>(mut queue: mpsc::Receiver<(T, Answer<T>)>, inner: Weak<
             }
         }
     }
+}
+
+/// Takes the calls of one group from the queue: those that are there, and until `wait` those that arrive in close
+/// succession.
+async fn gather<T: Grouped>(
+    queue: &mut mpsc::Receiver<(T, Answer<T>)>,
+    first: (T, Answer<T>),
+    wait: Option<Instant>,
+) -> Vec<(T, Answer<T>)> {
+    let mut size = first.0.size();
+    let mut group = vec![first];
+    while group.len() < WAITING && size < T::GROUP {
+        let next = match (queue.try_recv(), wait) {
+            (Ok(next), _) => next,
+            (Err(_), None) => break,
+            (Err(_), Some(until)) => match timeout_at(until.min(Instant::now() + GAP), queue.recv()).await {
+                Ok(Some(next)) => next,
+                _ => break,
+            },
+        };
+        size += next.0.size();
+        group.push(next);
+    }
+    group
 }
 
 fn answer_all<T: Grouped>(

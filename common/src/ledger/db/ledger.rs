@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64};
 
 use secrecy::ExposeSecret;
+use sqlx::pool::PoolConnection;
 use sqlx::{Any, AnyConnection, AnyPool, AssertSqlSafe, Connection as _, SqlSafeStr, Transaction};
 use tokio::sync::{Semaphore, SetOnce};
 
@@ -142,6 +143,20 @@ impl Inner {
             Dialect::Postgres => self.write.begin().await?,
             Dialect::Sqlite => self.write.begin_with("BEGIN IMMEDIATE").await?,
         })
+    }
+
+    /// Returns a connection for one statement that writes. The statement is a transaction of its own: the database applies
+    /// all of it or nothing.
+    // Without `BEGIN` and `COMMIT`, which are round trips of their own. The settings of [`Pools`], such as
+    // `synchronous_commit`, are the session's, so they hold for this statement too.
+    pub(in crate::ledger) async fn once(&self) -> Result<PoolConnection<Any>, LedgerError> {
+        Ok(self.write.acquire().await?)
+    }
+
+    /// Returns whether a statement may consist of several writes (`WITH … AS (UPDATE … RETURNING …) …`).
+    // SQLite has no such statements. Its calls have no round trips either, so a transaction costs it little.
+    pub(in crate::ledger) fn merges(&self) -> bool {
+        self.dialect == Dialect::Postgres
     }
 
     /// Returns the text of a statement in this database's dialect.

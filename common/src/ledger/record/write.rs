@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::credit;
+use super::ends::end_at_once;
 use super::jobs::{abort, job_changes, planned};
 use super::prepared::{End, Prepared, Recorded, Recording};
 use super::statements::{add_dependents, insert_counts, insert_items, update_partitions};
@@ -35,9 +36,17 @@ impl Grouped for Recording {
     }
 }
 
+/// Writes records together: in one statement if each ends its job, otherwise in a transaction.
+async fn write_each(inner: &Inner, records: &[&Prepared]) -> Result<Vec<Recorded>, LedgerError> {
+    match end_at_once(inner, records).await? {
+        Some(ended) => Ok(ended),
+        None => write_halves(inner, records).await,
+    }
+}
+
 /// Writes records together. If the ledger refuses a group, its halves are written apart, until only faulty
 /// records are refused.
-async fn write_each(inner: &Inner, records: &[&Prepared]) -> Result<Vec<Recorded>, LedgerError> {
+async fn write_halves(inner: &Inner, records: &[&Prepared]) -> Result<Vec<Recorded>, LedgerError> {
     let mut recorded = Vec::with_capacity(records.len());
     let mut open = vec![records];
     while let Some(some) = open.pop() {
