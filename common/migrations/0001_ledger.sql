@@ -44,6 +44,9 @@ CREATE TABLE jobs (
     progressed_at  BIGINT,                    -- the last record of this attempt that made progress, or the last change of its windows
     idle_since     BIGINT,                    -- since when it has made no progress, at the earliest: common/src/ledger/ending/give_up.rs; NULL while its ids are uploaded
     rate           DOUBLE PRECISION NOT NULL DEFAULT 0, -- memories accounted for in a second when it last made progress: common/src/ledger/advance/update.rs
+    accounted      BIGINT NOT NULL DEFAULT 0, -- memories that this attempt has accounted for
+    sampled_at     BIGINT,                    -- when the last sample was added
+    course         TEXT,                      -- samples with commas between them, `milliseconds since the start:accounted`: common/src/ledger/views/course.rs; NULL: none
     touched_at     BIGINT NOT NULL,           -- the last step of an upload
     forgotten_at   BIGINT,                    -- when ids and personal data left
     attempt        BIGINT NOT NULL DEFAULT 1, -- 1 + retries asked for by a person
@@ -65,32 +68,51 @@ CREATE TABLE jobs (
     summary        TEXT,                      -- counts per store, once the partitions are gone
     cleared        BIGINT NOT NULL DEFAULT 0  -- of a forgotten job: whether its ids and partitions are gone
 );
-CREATE INDEX jobs_by_principal ON jobs (principal, id);
-CREATE INDEX jobs_by_schedule ON jobs (schedule, id) WHERE schedule IS NOT NULL;
-CREATE INDEX jobs_by_reference ON jobs (reference, id) WHERE reference IS NOT NULL;
+-- Of several partial indexes that serve a statement, PostgreSQL may read all of a wrong one, if it knows little of the table.
+-- So each index spells its columns or its condition in a way that no other index has, and the statements spell them alike.
+
+-- Lists of jobs: common/src/ledger/views/ways.rs. Each filter has an index of its own in the order of ids, the newest last.
+CREATE INDEX jobs_by_principal ON jobs (('' || principal), (id || ''));
+CREATE INDEX jobs_by_state ON jobs ((state || ''), (id || ''));
+-- '' stands for several targets.
+CREATE INDEX jobs_by_target ON jobs (COALESCE(target || '', ''), (id || ''));
+-- Most jobs are by ids: a list of them reads the newest jobs.
+CREATE INDEX jobs_by_kind ON jobs ((kind || ''), (id || '')) WHERE kind <> 'ids';
+CREATE INDEX jobs_by_error ON jobs ((error_code || ''), (id || '')) WHERE error_code IS NOT NULL;
+CREATE INDEX jobs_by_schedule ON jobs ((schedule || ''), (id || '')) WHERE schedule IS NOT NULL;
+CREATE INDEX jobs_by_reference ON jobs ((reference || ''), (id || '')) WHERE reference IS NOT NULL;
 -- The limits of a caller count entries of this index. On SQLite they read no row: for that, it has `ended_at` too. PostgreSQL
 -- reads the rows that changed since the last vacuum. No column of it changes with a record, which would cost PostgreSQL a
 -- new entry in every index.
 CREATE INDEX jobs_unfinished_by_principal ON jobs (principal, not_before, listed, ended_at) WHERE ended_at IS NULL;
 CREATE INDEX jobs_unfinished ON jobs (state, accepted_at) WHERE ended_at IS NULL;
 -- Tasks in pages: a page must read neither the millions that have ended, nor all that wait, nor those of other callers and
--- targets. '' stands for several targets. Each index spells the id in another way: common/src/ledger/views/sections.rs.
-CREATE INDEX jobs_tasks ON jobs (id) WHERE ended_at IS NULL AND kind = 'query' AND dry_run = 0;
-CREATE INDEX jobs_tasks_by_principal ON jobs ((principal || ''), (id || '')) WHERE ended_at IS NULL AND kind = 'query' AND dry_run = 0;
-CREATE INDEX jobs_tasks_by_target ON jobs (COALESCE(target, ''), ('' || id)) WHERE ended_at IS NULL AND kind = 'query' AND dry_run = 0;
+-- targets. '' stands for several targets.
+CREATE INDEX jobs_tasks ON jobs ((CASE WHEN ended_at IS NULL AND kind = 'query' AND dry_run = 0 THEN '' END), ('' || id))
+    WHERE CASE WHEN ended_at IS NULL AND kind = 'query' AND dry_run = 0 THEN '' END IS NOT NULL;
+CREATE INDEX jobs_tasks_by_principal ON jobs ((CASE WHEN ended_at IS NULL AND kind = 'query' AND dry_run = 0 THEN principal END), ('' || id))
+    WHERE CASE WHEN ended_at IS NULL AND kind = 'query' AND dry_run = 0 THEN principal END IS NOT NULL;
+CREATE INDEX jobs_tasks_by_target ON jobs ((CASE WHEN ended_at IS NULL AND kind = 'query' AND dry_run = 0 THEN COALESCE(target, '') END), ('' || id))
+    WHERE CASE WHEN ended_at IS NULL AND kind = 'query' AND dry_run = 0 THEN COALESCE(target, '') END IS NOT NULL;
 -- What a scrape asks for: it must not read a million that wait.
-CREATE INDEX jobs_windowed ON jobs (id) WHERE ended_at IS NULL AND windows IS NOT NULL;
+CREATE INDEX jobs_windowed ON jobs (id) WHERE CASE WHEN ended_at IS NULL THEN windows END IS NOT NULL;
 CREATE INDEX jobs_oldest ON jobs (not_before) WHERE ended_at IS NULL AND windows IS NULL;
 CREATE INDEX jobs_idle ON jobs (targets, idle_since) WHERE ended_at IS NULL AND idle_since IS NOT NULL;
 -- One unfinished job for each request that may be repeated; the ended ones make room by themselves.
-CREATE UNIQUE INDEX jobs_by_request ON jobs (principal, request) WHERE request IS NOT NULL AND ended_at IS NULL;
+CREATE UNIQUE INDEX jobs_by_request ON jobs ((CASE WHEN ended_at IS NULL THEN request END), principal)
+    WHERE CASE WHEN ended_at IS NULL THEN request END IS NOT NULL;
 CREATE INDEX jobs_owed ON jobs (principal, request) WHERE owed = 1;
 -- What forgetting looks for: it must not read the millions that have ended.
 CREATE INDEX jobs_to_forget ON jobs (ended_at) WHERE ended_at IS NOT NULL AND forgotten_at IS NULL;
 CREATE INDEX jobs_to_clear ON jobs (forgotten_at) WHERE forgotten_at IS NOT NULL AND cleared = 0;
 CREATE INDEX jobs_to_drop ON jobs (ended_at) WHERE cleared = 1;
--- Lists of the jobs that can be retried, and acts on them: they are few among the millions that have ended.
-CREATE INDEX jobs_to_retry ON jobs (state, id) WHERE state = 'failed' OR state = 'cancelled';
+-- The labels of jobs, for lists by label. `jobs.labels` is what callers read.
+CREATE TABLE job_labels (
+    job_id TEXT NOT NULL,
+    label  TEXT NOT NULL, -- the key, a colon and the value; no key has a colon
+    PRIMARY KEY (job_id, label)
+);
+CREATE INDEX job_labels_by_label ON job_labels ((label || ''), (job_id || ''));
 
 -- The part of a job that one worker does at a time.
 CREATE TABLE partitions (
@@ -278,8 +300,8 @@ CREATE TABLE api_keys (
 CREATE UNIQUE INDEX api_keys_by_hash ON api_keys (sha256);
 CREATE UNIQUE INDEX api_keys_by_previous_hash ON api_keys (previous_sha256);
 
--- Secrets of keys that were revoked; only hashes. The audit trail names a key that is used after that. A row leaves with
--- the first revocation a year later.
+-- Secrets of keys that were replaced or revoked; only hashes. The audit trail names a key that is used after that. A row
+-- leaves with the first rotation or revocation a year later.
 CREATE TABLE revoked_keys (
     sha256     TEXT PRIMARY KEY,
     name       TEXT NOT NULL,

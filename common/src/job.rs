@@ -23,6 +23,13 @@ impl JobId {
         let at = u64::try_from(at).unwrap_or(0);
         Self(uuid::Builder::from_unix_timestamp_millis(at, &[0; 10]).into_uuid())
     }
+
+    /// Returns the bound after all ids of the same millisecond. It tells no more of this id than its time.
+    #[must_use]
+    pub fn bound_after(self) -> Self {
+        // The time is in the first 48 bits.
+        Self::first_at(i64::try_from(self.0.as_u128() >> 80).unwrap_or(0) + 1)
+    }
 }
 
 impl Default for JobId {

@@ -20,6 +20,8 @@ GRANT SELECT ON _sqlx_migrations TO lethe_api, lethe_worker;
 -- uploads that broke off.
 GRANT SELECT, INSERT, UPDATE, DELETE ON jobs TO lethe_api;
 GRANT SELECT, UPDATE, DELETE ON jobs TO lethe_worker;
+GRANT SELECT, INSERT, DELETE ON job_labels TO lethe_api;
+GRANT SELECT, DELETE ON job_labels TO lethe_worker;
 GRANT SELECT, INSERT, UPDATE (fingerprint), DELETE ON idempotency TO lethe_api;
 GRANT SELECT, DELETE ON idempotency TO lethe_worker;
 

@@ -5,6 +5,7 @@ mod jobs;
 mod jobs_table;
 mod join;
 mod keys;
+mod labels;
 mod new_job;
 mod partitions;
 mod repeats;
@@ -17,4 +18,5 @@ pub use spelling::Spelling;
 pub use upload::Upload;
 
 pub(super) use jobs::insert;
+pub(super) use labels::delete_labels;
 pub(super) use partitions::{HEAVIEST, LIGHTEST, insert_partitions, rows_of};

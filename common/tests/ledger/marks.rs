@@ -63,8 +63,8 @@ fn all() -> JobFilter {
 }
 
 async fn found(ledger: &Ledger, filter: JobFilter) -> Vec<JobId> {
-    let jobs = ledger.jobs(&filter).await.unwrap();
-    jobs.into_iter().map(|job| job.id).collect()
+    let page = ledger.jobs(&filter).await.unwrap();
+    page.jobs.into_iter().map(|job| job.id).collect()
 }
 
 async fn jobs_are_found_by_what_their_caller_calls_them(test: TestLedger) {

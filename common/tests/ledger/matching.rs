@@ -30,8 +30,8 @@ fn of(state: Option<State>) -> JobFilter {
 }
 
 async fn found(ledger: &Ledger, filter: JobFilter, changeable: Changeable, until: Option<i64>) -> Vec<JobId> {
-    let jobs = ledger.matching(&filter, changeable, until).await.unwrap();
-    jobs.into_iter().map(|job| job.id).collect()
+    let page = ledger.matching(&filter, changeable, until).await.unwrap();
+    page.jobs.into_iter().map(|job| job.id).collect()
 }
 
 async fn unfinished_jobs_that_are_not_being_cancelled_can_be_changed(test: TestLedger) {
@@ -45,7 +45,7 @@ async fn unfinished_jobs_that_are_not_being_cancelled_can_be_changed(test: TestL
     let all = Changeable::Unfinished;
     assert_eq!(found(ledger, of(None), all, None).await, [waiting, begun]);
     assert_eq!(found(ledger, of(Some(State::Queued)), all, None).await, [waiting]);
-    let seen = ledger.matching(&of(None), all, None).await.unwrap();
+    let seen = ledger.matching(&of(None), all, None).await.unwrap().jobs;
     assert_eq!(found(ledger, of(None), all, Some(seen[0].now)).await.len(), 2);
     let accepted = ledger.job(waiting).await.unwrap().unwrap().accepted_at;
     test.run(format!(

@@ -6,6 +6,7 @@ use sqlx::AnyConnection;
 use super::jobs_table::insert_jobs;
 use super::join;
 use super::keys::reserve_keys;
+use super::labels::insert_labels;
 use super::new_job::{Accepted, NewJob};
 use super::partitions::{insert_partitions, partition_rows};
 use crate::ledger::db::{Grouped, Inner, Ledger, LedgerError};
@@ -62,6 +63,8 @@ impl Grouped for Accepting {
     // Counted in ids, so that a few huge requests do not make one huge statement.
     const GROUP: usize = 20_000;
 
+    const GATHERS: bool = true;
+
     fn size(&self) -> usize {
         let ids = usize::try_from(self.job.ids()).unwrap_or(usize::MAX);
         let bytes = self.held.as_ref().map_or(0, |held| held.bytes());
@@ -84,7 +87,7 @@ async fn write(inner: &Inner, jobs: &[&NewJob]) -> Result<Vec<Accepted>, LedgerE
         let joining = join::insert_jobs(inner, &mut tx, &new).await?;
         new.retain(|job| !joining.contains_key(&job.id));
         answers.extend(joining.into_iter().map(|(id, joined)| (id, Accepted::Replay(joined))));
-        let increments = insert_partitions_of(inner, &mut tx, &new).await?;
+        let increments = insert_rest(inner, &mut tx, &new).await?;
         inner.add_totals(&mut tx, increments).await?;
     }
     tx.commit().await?;
@@ -92,26 +95,23 @@ async fn write(inner: &Inner, jobs: &[&NewJob]) -> Result<Vec<Accepted>, LedgerE
     Ok(jobs.iter().map(answer).collect())
 }
 
-/// Inserts jobs with their partitions. Returns the additions to the totals.
+/// Inserts jobs with their labels and partitions. Returns the additions to the totals.
 pub(in crate::ledger) async fn insert(
     inner: &Inner,
     tx: &mut AnyConnection,
     new: &[&NewJob],
 ) -> Result<Vec<Increment>, LedgerError> {
     insert_jobs(inner, tx, new, State::Queued).await?;
-    insert_partitions_of(inner, tx, new).await
+    insert_rest(inner, tx, new).await
 }
 
-/// Inserts the partitions of inserted jobs. Returns the additions of these jobs to the totals.
-async fn insert_partitions_of(
-    inner: &Inner,
-    tx: &mut AnyConnection,
-    new: &[&NewJob],
-) -> Result<Vec<Increment>, LedgerError> {
+/// Inserts the labels and partitions of inserted jobs. Returns the additions of these jobs to the totals.
+async fn insert_rest(inner: &Inner, tx: &mut AnyConnection, new: &[&NewJob]) -> Result<Vec<Increment>, LedgerError> {
     let rows: Vec<Value> = new
         .iter()
         .flat_map(|job| partition_rows(job.id, 0, PartitionState::Due, job))
         .collect();
+    insert_labels(inner, tx, new).await?;
     insert_partitions(inner, tx, &rows).await?;
     let increments = new
         .iter()

@@ -64,7 +64,8 @@ async fn insert_absent(
     let sql = format!(
         "-- ledger::join insert
         {INSERT_JOBS}
-        ON CONFLICT (principal, request) WHERE request IS NOT NULL AND ended_at IS NULL DO NOTHING RETURNING id"
+        ON CONFLICT ((CASE WHEN ended_at IS NULL THEN request END), principal)
+            WHERE CASE WHEN ended_at IS NULL THEN request END IS NOT NULL DO NOTHING RETURNING id"
     );
     let query = sqlx::query(inner.sql(&sql)).bind(job_rows(jobs, state));
     let inserted = query.fetch_all(tx).await?;
@@ -82,12 +83,16 @@ pub(super) async fn unfinished(
     }
     let asked: Vec<Value> = jobs
         .iter()
-        .map(|job| json!({"p": job.scope.principal, "r": job.request, "j": job.id}))
+        .map(|job| json!({"principal": job.scope.principal, "request": job.request, "job": job.id}))
         .collect();
+    // The first column of the unique index, and no other index has it. `|| ''` keeps PostgreSQL from reading all jobs of the
+    // principal in another index.
     let found = sqlx::query(inner.sql(
         "-- ledger::join unfinished
-        SELECT e.value->>'j' AS asked, j.id AS id
-        FROM {each} JOIN jobs j ON j.principal = e.value->>'p' AND j.request = e.value->>'r' AND j.ended_at IS NULL",
+        SELECT e.value->>'job' AS asked, j.id AS id
+        FROM {each} JOIN jobs j ON CASE WHEN j.ended_at IS NULL THEN j.request END = e.value->>'request'
+            AND CASE WHEN j.ended_at IS NULL THEN j.request END {in_requests}
+            AND j.principal || '' = e.value->>'principal'",
     ))
     .bind(json!(asked).to_string())
     .fetch_all(tx)

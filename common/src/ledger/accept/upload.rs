@@ -3,9 +3,11 @@
 //! Until the last id is stored, the job is `receiving`, and no worker can claim it. If its sender leaves or this
 //! process dies, a sweep deletes the job and its ids.
 
+use serde_json::json;
 use sqlx::{AnyConnection, Row};
 
 use super::jobs_table::insert_jobs;
+use super::labels::{delete_labels, insert_labels};
 use super::new_job::{Accepted, Idempotency, NewJob, Scope};
 use super::partitions::{insert_partitions, rows_of};
 use crate::job::{JobId, StoreKind};
@@ -80,6 +82,7 @@ impl Ledger {
             }
         }
         insert_jobs(inner, &mut tx, &[job], State::Receiving).await?;
+        insert_labels(inner, &mut tx, &[job]).await?;
         tx.commit().await?;
         Ok(Some(Upload {
             id: job.id,
@@ -229,6 +232,7 @@ impl Ledger {
                     .execute(&mut *tx)
                     .await?;
             }
+            delete_labels(&self.inner, &mut tx, &json!([{"id": id}]).to_string()).await?;
         }
         tx.commit().await?;
         Ok(())

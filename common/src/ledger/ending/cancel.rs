@@ -12,6 +12,7 @@ use crate::ledger::audit::{self, Act, Actor, Deed, Object};
 use crate::ledger::db::{Inner, Ledger, LedgerError, Moves, rows};
 use crate::ledger::partition_state::PartitionState;
 use crate::ledger::types::JobEnd;
+use crate::ledger::views::state_of;
 use crate::state::{Event, State};
 
 /// The result of a request to cancel.
@@ -33,14 +34,10 @@ impl Ledger {
         let inner = &self.inner;
         let mut tx = inner.begin().await?;
         let Some(stopping) = stop(inner, &mut tx, id, "aborts").await? else {
-            let row = sqlx::query(inner.sql("-- ledger::cancel state\nSELECT id, state FROM jobs WHERE id = $1"))
-                .bind(id.to_string())
-                .fetch_optional(&mut *tx)
-                .await?;
-            let Some(row) = row else {
+            let Some(state) = state_of(inner, &mut tx, id).await? else {
                 return Ok(CancelOutcome::Unknown);
             };
-            return match rows::parsed(&row, "jobs", "state")? {
+            return match state {
                 State::Cancelling => {
                     let deed = Deed::new(Act::JobCancel, Object::Job(id)).changed(false);
                     audit::commit(inner, tx, by, deed).await?;

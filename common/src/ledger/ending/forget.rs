@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use sqlx::{AnyConnection, Row};
 
 use super::due::is_due;
+use crate::ledger::accept::delete_labels;
 use crate::ledger::db::{Inner, Ledger, LedgerError};
 use crate::ledger::views::counts_in;
 
@@ -201,15 +202,27 @@ impl Ledger {
         Ok(step)
     }
 
-    /// Deletes cleared jobs whose retention has passed.
+    /// Deletes cleared jobs whose retention has passed, with their labels.
     async fn drop_jobs(&self, after: Duration) -> Result<Step, LedgerError> {
-        self.drop_some(
+        let inner = &self.inner;
+        let mut tx = inner.begin().await?;
+        let dropped = ids(
+            inner,
+            &mut tx,
             "-- ledger::forget jobs
             DELETE FROM jobs WHERE id IN
-                (SELECT id FROM jobs WHERE cleared = 1 AND ended_at <= (SELECT {now}) - $1 ORDER BY ended_at LIMIT $2 {skip_locked})",
-            after,
+                (SELECT id FROM jobs WHERE cleared = 1 AND ended_at <= (SELECT {now}) - $1 ORDER BY ended_at LIMIT $2 {skip_locked})
+            RETURNING id",
+            Some(after),
         )
-        .await
+        .await?;
+        if dropped.is_empty() {
+            tx.rollback().await?;
+            return Ok(Step::Nothing);
+        }
+        delete_labels(inner, &mut tx, &list(&dropped)).await?;
+        tx.commit().await?;
+        Ok(Step::of(dropped.len() as u64))
     }
 
     /// Deletes idempotency keys whose retention has passed, since their creation and since the end of their job.
@@ -234,7 +247,7 @@ impl Ledger {
     }
 }
 
-/// Returns the ids that a statement finds and locks, at most [`JOBS`].
+/// Returns the ids of jobs that a statement locks or deletes, at most [`JOBS`].
 async fn ids(
     inner: &Inner,
     tx: &mut AnyConnection,

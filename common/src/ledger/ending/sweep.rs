@@ -10,6 +10,7 @@ use crate::job::{JobId, Outcome, SelectorKind};
 use crate::ledger::advance;
 use crate::ledger::advance::JobChange;
 use crate::ledger::advance::close::{self, Close};
+use crate::ledger::db::rows::UNENDED;
 use crate::ledger::db::{Ledger, LedgerError, rows};
 use crate::ledger::partition_state::PartitionState;
 use crate::ledger::types::JobEnd;
@@ -33,7 +34,7 @@ impl Ledger {
         let mut tx = inner.begin().await?;
         let found = sqlx::query(inner.sql(&format!(
             "-- ledger::sweep find
-            SELECT id, kind FROM jobs WHERE ended_at IS NULL AND state <> {{job.receiving}}
+            SELECT id, kind FROM jobs WHERE {UNENDED} AND state <> {{job.receiving}}
               AND id IN (SELECT job_id FROM partitions WHERE {which}) LIMIT $1"
         )))
         .bind(STEP)

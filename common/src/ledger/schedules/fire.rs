@@ -8,6 +8,7 @@ use sqlx::{AnyConnection, Row};
 
 use super::stored::{COLUMNS, ScheduleRow, schedule};
 use crate::ledger::accept::{self, NewJob};
+use crate::ledger::db::rows::UNENDED;
 use crate::ledger::db::{Inner, Ledger, LedgerError};
 use crate::ledger::totals::{Increment, TotalsMetric};
 use crate::ledger::types::Run;
@@ -15,8 +16,10 @@ use crate::ledger::types::Run;
 /// The condition that a schedule's time has not been taken yet: same revision, same time, not paused.
 const TAKEN: &str = "name = $1 AND revision = $2 AND next_run_at = $3 AND paused = 0";
 
-/// Whether the previous job has not ended.
-const UNFINISHED: &str = "EXISTS (SELECT 1 FROM jobs WHERE jobs.id = schedules.last_job AND jobs.ended_at IS NULL)";
+/// Returns the condition that the previous job has not ended.
+fn unfinished() -> String {
+    format!("EXISTS (SELECT 1 FROM jobs WHERE jobs.id = schedules.last_job AND {UNENDED})")
+}
 
 /// A page of due schedules.
 // Personal data: no `Debug`.
@@ -98,7 +101,16 @@ impl Ledger {
         let mut tx = inner.begin().await?;
         let id = job.id.to_string();
         let set = "last_run_at = {now}, last_outcome = {run.fired}, last_problem = NULL, last_job = $5";
-        if take(inner, &mut tx, due, next, (set, &id), &format!("AND NOT {UNFINISHED}")).await? {
+        if take(
+            inner,
+            &mut tx,
+            due,
+            next,
+            (set, &id),
+            &format!("AND NOT {}", unfinished()),
+        )
+        .await?
+        {
             let mut increments = accept::insert(inner, &mut tx, &[job]).await?;
             increments.push(counted(Run::Fired));
             inner.add_totals(&mut tx, increments).await?;
@@ -107,7 +119,7 @@ impl Ledger {
         }
         let set = "last_outcome = $5, last_problem = NULL, skipped = skipped + 1";
         let skipped = (set, Run::Skipped.as_str());
-        if take(inner, &mut tx, due, next, skipped, &format!("AND {UNFINISHED}")).await? {
+        if take(inner, &mut tx, due, next, skipped, &format!("AND {}", unfinished())).await? {
             inner.add_totals(&mut tx, [counted(Run::Skipped)]).await?;
             tx.commit().await?;
             return Ok(Run::Skipped);

@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use crate::job::JobId;
 use crate::ledger::audit::{self, Act, Actor, Deed, Object};
+use crate::ledger::db::rows::UNENDED;
 use crate::ledger::db::{Ledger, LedgerError, rows};
 use crate::ledger::types::{MarkFilter, Marks};
 use crate::ledger::views::{Only, SectionIndex, SectionIndexes, Whose, united};
@@ -205,13 +206,13 @@ impl Ledger {
         let job: Option<String> = row.try_get("last_job")?;
         if let Some(job) = &job {
             // Its `give_up_after` limit starts anew: the ledger no longer knows the former windows.
-            sqlx::query(inner.sql(
+            sqlx::query(inner.sql(&format!(
                 "-- ledger::replace_schedule job
                 UPDATE jobs SET version = version + 1, windows = $2, idle_since = accepted_at,
-                    progressed_at = CASE WHEN windows IS DISTINCT FROM $2 THEN {now} ELSE progressed_at END,
-                    not_before = CASE WHEN not_before > {now} THEN {now} ELSE not_before END
-                WHERE id = $1 AND ended_at IS NULL",
-            ))
+                    progressed_at = CASE WHEN windows IS DISTINCT FROM $2 THEN {{now}} ELSE progressed_at END,
+                    not_before = CASE WHEN not_before > {{now}} THEN {{now}} ELSE not_before END
+                WHERE id = $1 AND {UNENDED}",
+            )))
             .bind(job)
             .bind(windows_text(schedule))
             .execute(&mut *tx)

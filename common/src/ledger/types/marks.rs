@@ -29,6 +29,17 @@ impl Marks {
     pub(in crate::ledger) fn labels_text(&self) -> Option<String> {
         (!self.labels.is_empty()).then(|| json!(self.labels).to_string())
     }
+
+    /// Returns the labels as the index of labels has them.
+    pub(in crate::ledger) fn pairs(&self) -> impl Iterator<Item = String> {
+        self.labels.iter().map(|(key, value)| Self::pair(key, value))
+    }
+
+    /// Returns a label as the index of labels has it.
+    // No key has a colon, so two labels never have the same text.
+    pub(in crate::ledger) fn pair(key: &str, value: &str) -> String {
+        format!("{key}:{value}")
+    }
 }
 
 impl MarkFilter {

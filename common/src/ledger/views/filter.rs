@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::{Value, json};
+use uuid::Uuid;
 
 use super::only::Only;
 use crate::error_code::ErrorCode;
@@ -21,29 +21,29 @@ pub enum Whose {
     OfOrAbout(String, BTreeSet<String>),
 }
 
+/// The greatest id. No job has it.
+pub(super) const LAST: JobId = JobId(Uuid::max());
+
 impl Whose {
-    /// Returns the principal, empty for all, and the targets as the JSON array that a statement reads.
-    pub(in crate::ledger) fn parts(&self) -> (&str, String) {
-        let none = BTreeSet::new();
-        let (principal, targets) = match self {
-            Self::All => ("", &none),
-            Self::Of(principal) => (principal.as_str(), &none),
-            Self::OfOrAbout(principal, targets) => (principal.as_str(), targets),
-        };
-        let targets: Vec<Value> = targets.iter().map(|target| json!({"t": target})).collect();
-        (principal, json!(targets).to_string())
+    /// Returns the principal of a caller that sees no jobs but its own.
+    pub(super) fn own(&self) -> Option<&str> {
+        match self {
+            Self::Of(principal) => Some(principal),
+            Self::OfOrAbout(principal, targets) if targets.is_empty() => Some(principal),
+            Self::All | Self::OfOrAbout(..) => None,
+        }
     }
 
-    /// Returns the condition of a statement that binds these [parts](Self::parts): the targets as `$1`, the principal as
-    /// `$2`.
-    // Alternatives that are constant would hide the index of the principal.
-    pub(super) fn condition(&self) -> &'static str {
+    /// Adds the condition that a job is one of these.
+    pub(super) fn restrict(&self, only: &mut Only) {
         match self {
-            Self::All => "$1 = '[]' AND $2 = ''",
-            Self::Of(_) => "$1 = '[]' AND principal = $2",
-            Self::OfOrAbout(..) => {
-                "(principal = $2 OR target IN (SELECT e.value->>'t' FROM {each})
-                   OR target IS NULL AND EXISTS (SELECT 1 FROM {each}))"
+            Self::All => {}
+            Self::Of(principal) => only.add("principal = ?", Some(principal)),
+            Self::OfOrAbout(principal, targets) if targets.is_empty() => only.add("principal = ?", Some(principal)),
+            Self::OfOrAbout(principal, targets) => {
+                let places = vec!["?"; targets.len()].join(", ");
+                let condition = format!("(principal = ? OR target IS NULL OR target IN ({places}))");
+                only.add_all(&condition, std::iter::once(principal).chain(targets).cloned());
             }
         }
     }
@@ -82,8 +82,8 @@ impl JobFilter {
     /// Returns the conditions that this filter has, for a statement that binds `before` values of its own.
     pub(super) fn only(&self, before: usize) -> Only {
         let mut only = Only::after(before);
+        self.whose.restrict(&mut only);
         only.add("principal = ?", self.principal.as_deref());
-        // A literal: a partial index serves only a statement that contains its condition.
         if let Some(state) = self.state {
             only.require(&format!("state = {{job.{}}}", state.as_str()));
         }
@@ -94,11 +94,14 @@ impl JobFilter {
         for (condition, value) in self.marks.conditions() {
             only.add(condition, value);
         }
-        // An id begins with the time at which it was made. So these bounds end the reading of the index.
-        let first = |at: i64| JobId::first_at(at).to_string();
-        only.add("id >= ?", self.created_after.map(first));
-        only.add("id < ?", self.created_before.map(first));
-        only.add("id < ?", self.after.map(|id| id.to_string()));
         only
+    }
+
+    /// Returns the first id, if there is a bound, and the id before which all jobs are.
+    // An id begins with the time at which it was made. So these bounds end the reading of an index.
+    pub(super) fn range(&self) -> (Option<JobId>, JobId) {
+        let before = self.created_before.map_or(LAST, JobId::first_at);
+        let before = self.after.map_or(before, |after| after.min(before));
+        (self.created_after.map(JobId::first_at), before)
     }
 }

@@ -8,7 +8,6 @@ use sqlx::any::AnyRow;
 
 use super::attempts::Attempt;
 use super::counts::{StoreCounts, counts_of};
-use super::filter::JobFilter;
 use super::recent;
 use super::waits::{Facts, Waits};
 use crate::error_code::StoredCode;
@@ -155,29 +154,6 @@ impl Ledger {
         let jobs = Look::together(&self.inner, &looks).await?;
         Ok(jobs.into_iter().flatten().collect())
     }
-
-    /// Lists jobs, the newest first.
-    pub async fn jobs(&self, filter: &JobFilter) -> Result<Vec<JobView>, LedgerError> {
-        let (principal, targets) = filter.whose.parts();
-        let whose = filter.whose.condition();
-        let only = filter.only(3);
-        let text = self.inner.sql(&format!(
-            "-- ledger::jobs
-            SELECT {JOB_COLUMNS} FROM jobs
-            WHERE state <> {{job.receiving}} AND {whose}{}
-            ORDER BY id DESC LIMIT $3",
-            only.text
-        ));
-        let mut listing = sqlx::query(text)
-            .bind(targets)
-            .bind(principal)
-            .bind(i64::from(filter.limit));
-        for value in only.values {
-            listing = listing.bind(value);
-        }
-        let rows = listing.fetch_all(&self.inner.read).await?;
-        views(&self.inner, &rows).await
-    }
 }
 
 /// The read of one job, which shares a statement with simultaneous reads.
@@ -309,7 +285,7 @@ fn view(row: &AnyRow, stores: Vec<StoreCounts>, waits: &Waits) -> Result<JobView
 }
 
 /// Returns the facts that decide what a job waits for.
-fn facts(row: &AnyRow, now: i64) -> Result<Facts, LedgerError> {
+pub(super) fn facts(row: &AnyRow, now: i64) -> Result<Facts, LedgerError> {
     let windows: Option<Windows> = match row.try_get::<Option<String>, _>("windows")? {
         Some(_) => Some(rows::json(row, "jobs", "windows")?),
         None => None,

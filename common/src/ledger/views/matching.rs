@@ -1,13 +1,15 @@
 //! The jobs that an act on all matching jobs can change. This module writes nothing.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
+use serde_json::{Value, json};
 use sqlx::Row;
 use sqlx::any::AnyRow;
 
 use super::aim::{Aim, aim};
 use super::filter::JobFilter;
 use super::job::targets;
+use super::walk::{BOUND, Walk};
 use crate::job::JobId;
 use crate::ledger::db::{Ledger, LedgerError, rows};
 
@@ -36,49 +38,87 @@ pub struct Matched {
     pub now: i64,
 }
 
+/// The most jobs that are read for a page. Reading so many takes about a second.
+const MOST: usize = 200_000;
+
+/// A page of jobs that an act can change.
+// The aims are personal data: no `Debug`.
+pub struct MatchedPage {
+    /// The jobs, the newest first.
+    pub jobs: Vec<Matched>,
+    /// The last job that was read, which may be one that the caller may not see; `None` if all were read.
+    pub next: Option<JobId>,
+    /// The number of jobs that were read.
+    pub read: usize,
+}
+
 impl Ledger {
-    /// Lists jobs that an act can change, the newest first. `until` is the time, in milliseconds since 1970, at which the
+    /// Lists jobs that an act can change, the newest first.
+    ///
+    /// A page reads no more than 200,000 jobs. `until` is the time, in milliseconds since 1970, at which the
     /// act began: jobs that were accepted or ended later are left out.
     pub async fn matching(
         &self,
         filter: &JobFilter,
         changeable: Changeable,
         until: Option<i64>,
-    ) -> Result<Vec<Matched>, LedgerError> {
-        let (principal, reached) = filter.whose.parts();
+    ) -> Result<MatchedPage, LedgerError> {
+        // The clock comes first. A job that comes later than this is left out of the following pages.
+        let now = self.clock().await?;
         let can_change = match changeable {
             Changeable::Unfinished => {
-                "ended_at IS NULL AND state <> {job.receiving} AND state <> {job.cancelling} AND accepted_at <= $4"
+                "ended_at IS NULL AND state <> {job.cancelling} AND accepted_at <= CAST(? AS BIGINT)"
             }
-            Changeable::Repeatable => "forgotten_at IS NULL AND expect IS NULL AND ended_at <= $4",
+            Changeable::Repeatable => "forgotten_at IS NULL AND expect IS NULL AND ended_at <= CAST(? AS BIGINT)",
         };
-        let only = filter.only(4);
-        let mut listing = sqlx::query(self.inner.sql(&format!(
-            "-- ledger::matching
-            SELECT id, principal, targets, subject, owner, workspace, {{now}} AS now_ms FROM jobs
-            WHERE {can_change} AND {}{}
-            ORDER BY id DESC LIMIT $3",
-            filter.whose.condition(),
-            only.text
-        )))
-        .bind(reached)
-        .bind(principal)
-        .bind(i64::from(filter.limit))
-        .bind(until.unwrap_or(i64::MAX));
-        for value in only.values {
-            listing = listing.bind(value);
+        let mut only = filter.only(BOUND);
+        only.add(can_change, Some(until.unwrap_or(i64::MAX).to_string()));
+        let walk = Walk {
+            name: "ledger::matching",
+            ways: filter.ways(changeable == Changeable::Unfinished),
+            filter,
+            only,
+            most: MOST,
+        };
+        let walked = walk.go(&self.inner).await?;
+        Ok(MatchedPage {
+            jobs: self.matched(&walked.ids, now).await?,
+            next: walked.next,
+            read: walked.read,
+        })
+    }
+
+    /// Returns the facts about jobs, in their order. Jobs that are gone are skipped.
+    async fn matched(&self, ids: &[JobId], now: i64) -> Result<Vec<Matched>, LedgerError> {
+        let listed: Vec<Value> = ids.iter().map(|id| json!({"id": id})).collect();
+        let rows = sqlx::query(self.inner.sql(
+            "-- ledger::matching jobs
+            SELECT id, principal, targets, subject, owner, workspace FROM jobs WHERE id {in_ids}",
+        ))
+        .bind(json!(listed).to_string())
+        .fetch_all(&self.inner.read)
+        .await?;
+        let mut jobs = HashMap::with_capacity(rows.len());
+        for row in &rows {
+            let job = matched(row, now)?;
+            jobs.insert(job.id, job);
         }
-        let rows = listing.fetch_all(&self.inner.read).await?;
-        rows.iter().map(matched).collect()
+        Ok(ids.iter().filter_map(|id| jobs.remove(id)).collect())
+    }
+
+    async fn clock(&self) -> Result<i64, LedgerError> {
+        let sql = self.inner.sql("-- ledger::matching clock\nSELECT {now} AS now_ms");
+        let row = sqlx::query(sql).fetch_one(&self.inner.read).await?;
+        Ok(row.try_get("now_ms")?)
     }
 }
 
-fn matched(row: &AnyRow) -> Result<Matched, LedgerError> {
+fn matched(row: &AnyRow, now: i64) -> Result<Matched, LedgerError> {
     Ok(Matched {
         id: rows::parsed(row, "jobs", "id")?,
         principal: row.try_get("principal")?,
         targets: targets(row.try_get("targets")?),
         aim: aim(row)?,
-        now: row.try_get("now_ms")?,
+        now,
     })
 }

@@ -31,10 +31,23 @@ impl Only {
 
     /// Adds a condition if there is a value for its `?`.
     pub(in crate::ledger) fn add(&mut self, condition: &str, value: Option<impl Into<String>>) {
-        let Some(value) = value else { return };
-        self.values.push(value.into());
-        let bound = format!("${}", self.before + self.values.len());
-        self.require(&condition.replace('?', &bound));
+        if let Some(value) = value {
+            self.add_all(condition, [value.into()]);
+        }
+    }
+
+    /// Adds a condition with a value for each `?`.
+    pub(in crate::ledger) fn add_all(&mut self, condition: &str, values: impl IntoIterator<Item = String>) {
+        let mut text = String::with_capacity(condition.len());
+        let mut values = values.into_iter();
+        for (n, part) in condition.split('?').enumerate() {
+            if n > 0 {
+                self.values.extend(values.next());
+                write!(text, "${}", self.before + self.values.len()).expect("a String takes any text");
+            }
+            text.push_str(part);
+        }
+        self.require(&text);
     }
 }
 
@@ -49,7 +62,8 @@ mod tests {
         only.add("b = ?", None::<String>);
         only.add("c < ?", Some("y"));
         only.require("d");
-        assert_eq!(only.text, " AND a = $3 AND c < $4 AND d");
-        assert_eq!(only.values, ["x", "y"]);
+        only.add_all("(e = ? OR f IN (?, ?))", ["1", "2", "3"].map(str::to_owned));
+        assert_eq!(only.text, " AND a = $3 AND c < $4 AND d AND (e = $5 OR f IN ($6, $7))");
+        assert_eq!(only.values, ["x", "y", "1", "2", "3"]);
     }
 }

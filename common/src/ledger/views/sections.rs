@@ -8,8 +8,9 @@ use super::filter::Whose;
 const PARTS: usize = 100;
 
 /// The two expressions of an index.
-// Each index spells the key in another way, such as `(id || '')`. For a key that several indexes have, PostgreSQL may read
-// all of a wrong one, if it knows little of the table.
+// No two indexes have both expressions in common. For a key that several indexes have, PostgreSQL may read all of a wrong
+// one, if it knows little of the table. So each index of schedules spells the key in another way, such as `(name || '')`.
+// The indexes of tasks are partial, each with a condition on its own column.
 #[derive(Clone, Copy)]
 pub(in crate::ledger) struct SectionIndex {
     /// The principal, or the target.
@@ -50,10 +51,10 @@ impl Whose {
 /// Returns the union of a page of each section. `page` writes the statement of one, with the number of the parameter of its
 /// value. The first has the number `first`.
 // The database sorts the union: only it knows its order of texts.
-pub(in crate::ledger) fn united(
-    sections: &[Section<'_>],
+pub(in crate::ledger) fn united<Index, Value>(
+    sections: &[(Index, Value)],
     first: usize,
-    page: impl Fn(&SectionIndex, usize) -> String,
+    page: impl Fn(&Index, usize) -> String,
 ) -> String {
     let pages = (first..).zip(sections).map(|(n, (index, _))| page(index, n));
     let pages: Vec<String> = pages.collect();

@@ -19,6 +19,16 @@ pub struct Running {
     pub per_second: f64,
 }
 
+/// The unfinished jobs of the service.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Queue {
+    /// Jobs by state.
+    pub jobs: BTreeMap<String, u64>,
+    /// Milliseconds since the oldest unfinished job could have started. A job with windows counts only while a
+    /// window is open, at most from its opening.
+    pub oldest_ms: u64,
+}
+
 /// The state of the service, for gauges computed at scrape.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ServiceState {
@@ -98,10 +108,10 @@ impl Ledger {
         rows::number(&row, "n")
     }
 
-    /// Returns the state of the service, with at most `largest` running jobs.
-    pub async fn service_state(&self, largest: u32) -> Result<ServiceState, LedgerError> {
+    /// Returns the unfinished jobs of the service.
+    pub async fn queue(&self) -> Result<Queue, LedgerError> {
         let read = &self.inner.read;
-        let mut state = ServiceState::default();
+        let mut queue = Queue::default();
         // The totals count ended jobs. The cost of counting them here would grow with the ledger.
         let jobs = sqlx::query(self.inner.sql(
             "-- ledger::service_state jobs
@@ -112,14 +122,16 @@ impl Ledger {
         .fetch_all(read)
         .await?;
         for row in &jobs {
-            state.jobs.insert(row.try_get("state")?, rows::number(row, "n")?);
+            queue.jobs.insert(row.try_get("state")?, rows::number(row, "n")?);
             let oldest: Option<i64> = row.try_get("oldest")?;
-            state.oldest_ms = oldest.map_or(0, |ms| u64::try_from(ms).unwrap_or(0));
+            queue.oldest_ms = oldest.map_or(0, |ms| u64::try_from(ms).unwrap_or(0));
         }
-        // At most one job for each schedule.
+        // At most one job for each schedule. Only the index of these jobs has this condition. By the two columns alone,
+        // PostgreSQL may read all unfinished jobs in another index.
         let windowed = sqlx::query(self.inner.sql(
             "-- ledger::service_state windows
-            SELECT id, windows, not_before, {now} AS now_ms FROM jobs WHERE ended_at IS NULL AND windows IS NOT NULL",
+            SELECT id, windows, not_before, {now} AS now_ms FROM jobs
+            WHERE CASE WHEN ended_at IS NULL THEN windows END IS NOT NULL",
         ))
         .fetch_all(read)
         .await?;
@@ -129,8 +141,20 @@ impl Ledger {
             let Some(open) = windows.open_for(now) else { continue };
             let waited = u64::try_from(now - not_before).unwrap_or(0);
             let open = u64::try_from(open.as_millis()).unwrap_or(u64::MAX);
-            state.oldest_ms = state.oldest_ms.max(waited.min(open));
+            queue.oldest_ms = queue.oldest_ms.max(waited.min(open));
         }
+        Ok(queue)
+    }
+
+    /// Returns the state of the service, with at most `largest` running jobs.
+    pub async fn service_state(&self, largest: u32) -> Result<ServiceState, LedgerError> {
+        let read = &self.inner.read;
+        let Queue { jobs, oldest_ms } = self.queue().await?;
+        let mut state = ServiceState {
+            jobs,
+            oldest_ms,
+            ..ServiceState::default()
+        };
         let remaining = sqlx::query(self.inner.sql(
             "-- ledger::service_state remaining
             SELECT target, route, CAST(SUM(remaining) AS BIGINT) AS n FROM partitions
@@ -146,8 +170,8 @@ impl Ledger {
             "-- ledger::service_state largest
             SELECT id, selected, settled, {now} - started_at AS ms,
                 (SELECT CAST(COALESCE(SUM(remaining), 0) AS BIGINT) FROM partitions WHERE job_id = jobs.id
-                 AND state IN ({partition.due}, {partition.running}, {partition.blocked})) AS remaining
-            FROM jobs WHERE state IN ({job.planning}, {job.running}, {job.verifying}, {job.cancelling}) AND ended_at IS NULL
+                 AND state || '' IN ({partition.due}, {partition.running}, {partition.blocked})) AS remaining
+            FROM jobs WHERE (state || '') IN ({job.planning}, {job.running}, {job.verifying}, {job.cancelling})
               AND started_at IS NOT NULL
             ORDER BY selected DESC, id LIMIT $1",
         ))

@@ -62,7 +62,7 @@ impl Ledger {
                 error_code = NULL, snapshot = NULL, preview = NULL, skipped = 0, throttled_ms = 0,
                 warnings = CASE WHEN warnings LIKE '%{}%' THEN warnings END,
                 task_forgotten = 0, aborts = CASE WHEN aborts = 2 THEN 1 ELSE aborts END, ended_at = NULL, started_at = NULL, not_before = {{now}},
-                progressed_at = NULL, rate = 0, idle_since = {{now}},
+                progressed_at = NULL, rate = 0, accounted = 0, sampled_at = NULL, course = NULL, idle_since = {{now}},
                 request = NULL, owed = 0
             WHERE id = $1 AND attempt = $2 AND state IN ({}) AND forgotten_at IS NULL AND expect IS NULL
             RETURNING kind",
