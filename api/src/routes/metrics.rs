@@ -66,12 +66,12 @@ async fn service(state: &AppState) -> Result<Service, LedgerError> {
     let totals = ledger.totals().await?;
     let service = ledger.service_state(LARGEST).await?;
     let pauses = ledger.pauses().await?;
-    let served = ledger.routes_seen_within(HEARD_WITHIN).await?;
+    let workers = ledger.seen_workers(HEARD_WITHIN).await?;
     let mut unserved: BTreeMap<String, u64> = BTreeMap::new();
     let mut routes = service.due_routes.clone();
     routes.sort_unstable();
     routes.dedup();
-    for route in routes.iter().filter(|route| !served.contains(*route)) {
+    for route in routes.iter().filter(|route| !workers.routes.contains(*route)) {
         let target = route.split('/').next().unwrap_or_default();
         *unserved.entry(target.to_owned()).or_default() += 1;
     }
@@ -80,5 +80,6 @@ async fn service(state: &AppState) -> Result<Service, LedgerError> {
         state: service,
         pauses,
         unserved,
+        gone: workers.gone,
     })
 }

@@ -3,7 +3,9 @@
 mod first_key;
 mod keys;
 mod pauses;
+mod replaced;
 mod secrets;
+mod seen;
 mod siblings;
 mod throttle;
 mod troubles;
@@ -11,6 +13,7 @@ mod workers;
 
 pub use keys::{Ends, FoundKey, KeyRecord, KeyRow, Rotated};
 pub use pauses::Pauses;
+pub use seen::SeenWorkers;
 pub use siblings::{RetireOutcome, Siblings};
 pub use throttle::{SLOWEST, ThrottleOutcome};
 pub use workers::{WorkerReport, WorkerRow};

@@ -13,6 +13,7 @@ pub(super) const RUNS: &str = "lethe_schedule_runs_total";
 pub(super) const REMAINING: &str = "lethe_memories_remaining";
 pub(super) const UNSERVED: &str = "lethe_target_unserved";
 pub(super) const PAUSED: &str = "lethe_paused";
+pub(super) const WORKERS_GONE: &str = "lethe_workers_gone";
 /// The label of a job. Prometheus takes `job` for itself.
 pub(super) const JOB_ID: &str = "job_id";
 pub(super) const JOB_PROGRESS: &str = "lethe_job_progress_ratio";
@@ -70,7 +71,7 @@ pub(super) const BUCKETS: [(&str, &[f64]); 4] = [
 ];
 
 /// The metrics that are read from the ledger: name, type, help.
-pub(super) const SERVICE: [(&str, &str, &str); 13] = [
+pub(super) const SERVICE: [(&str, &str, &str); 14] = [
     (
         JOBS_ACCEPTED,
         "counter",
@@ -114,6 +115,11 @@ pub(super) const SERVICE: [(&str, &str, &str); 13] = [
         "Mappings with due work that no worker serves; any value above zero is unexpected.",
     ),
     (PAUSED, "gauge", "1 while the target is paused: no new batch begins."),
+    (
+        WORKERS_GONE,
+        "gauge",
+        "Workers that reported within the last hour and report no more. Those that stopped in order, or that a later start replaced, do not count.",
+    ),
     (
         JOB_PROGRESS,
         "gauge",

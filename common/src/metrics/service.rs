@@ -27,6 +27,8 @@ pub struct Service {
     pub pauses: Pauses,
     /// The number of mappings with due work and without a worker, by target.
     pub unserved: BTreeMap<String, u64>,
+    /// The number of workers that report no more, of `Ledger::seen_workers`.
+    pub gone: u64,
 }
 
 impl Service {
@@ -78,6 +80,7 @@ impl Service {
                 names::PAUSED => per_target(text, name, &targets, |target| {
                     u64::from(self.pauses.all || self.pauses.targets.contains(target))
                 }),
+                names::WORKERS_GONE => text::sample(text, name, &[], self.gone),
                 names::JOB_PROGRESS => self.per_job(text, name, |job| job.progress),
                 names::JOB_RATE => self.per_job(text, name, |job| job.per_second),
                 _ => unreachable!("every metric of the list above has its arm"),

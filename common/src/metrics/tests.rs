@@ -152,6 +152,7 @@ fn names_types_and_labels() {
     lethe_store_call_duration_seconds histogram call,le,store,target
     lethe_target_unserved gauge target
     lethe_worker_last_claim_timestamp_seconds gauge -
+    lethe_workers_gone gauge -
     ");
 }
 
@@ -203,6 +204,7 @@ fn every_series_is_there_before_anything_happened() {
         "lethe_jobs{state=\"queued\"}",
         "lethe_residue_total{target=\"main\",store=\"vector\"}",
         "lethe_paused{target=\"main\"}",
+        "lethe_workers_gone",
         "lethe_target_unserved{target=\"main\"}",
         "lethe_partition_attempts_total{kind=\"read_back\"}",
         "lethe_retries_total{class=\"rescue\",code=\"none\"}",

@@ -18,6 +18,7 @@ crate::on_both! {
     both_secrets_stop_with_their_key,
     a_rotation_and_its_event_are_one,
     the_secrets_of_a_revoked_key_are_recognised,
+    the_secrets_that_rotations_replace_are_recognised,
 }
 
 const MINUTE: i64 = 60_000;
@@ -249,4 +250,37 @@ async fn the_secrets_of_a_revoked_key_are_recognised(test: TestLedger) {
     assert!(ledger.remove_key("k", &tester()).await.unwrap());
     assert_eq!(ledger.revoked_key("one").await.unwrap().as_deref(), Some("k"));
     assert_eq!(ledger.revoked_key("two").await.unwrap(), None);
+}
+
+async fn the_secrets_that_rotations_replace_are_recognised(test: TestLedger) {
+    let ledger = &test.ledger;
+    let recognised = async || {
+        let mut recognised = Vec::new();
+        for sha256 in ["one", "two", "three", "four", "five"] {
+            if ledger.revoked_key(sha256).await.unwrap().as_deref() == Some("k") {
+                recognised.push(sha256);
+            }
+        }
+        recognised
+    };
+    ledger.add_key(&record(), &tester()).await.unwrap();
+    assert!(rotate(ledger, "two", HOUR).await);
+    // A refused rotation replaces nothing.
+    assert!(!rotate(ledger, "three", HOUR).await);
+    assert_eq!(recognised().await, [""; 0]);
+    assert!(matches!(
+        rotated(ledger, "three", HOUR, Some(Ends::Older)).await,
+        Rotated::Done(_)
+    ));
+    assert_eq!(recognised().await, ["one"]);
+    assert!(matches!(
+        rotated(ledger, "four", HOUR, Some(Ends::Newer)).await,
+        Rotated::Done(_)
+    ));
+    assert_eq!(recognised().await, ["one", "three"]);
+    assert_eq!(valid(ledger).await, ["two", "four"]);
+    assert!(rotate(ledger, "five", Duration::ZERO).await);
+    // The key still has the secret before the last one, which names it.
+    assert_eq!(recognised().await, ["one", "two", "three"]);
+    assert!(ledger.key_by_hash("four").await.unwrap().is_some());
 }

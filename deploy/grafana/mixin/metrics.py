@@ -13,6 +13,7 @@ RUNS = "lethe_schedule_runs_total"
 REMAINING = "lethe_memories_remaining"
 UNSERVED = "lethe_target_unserved"
 PAUSED = "lethe_paused"
+WORKERS_GONE = "lethe_workers_gone"
 JOB_PROGRESS = "lethe_job_progress_ratio"
 JOB_RATE = "lethe_job_erased_per_second"
 

@@ -39,10 +39,10 @@ def now():
         ),
         number("Open breakers", "Stores that workers only probe.", "short", f"sum({process(m.BREAKER, TARGET)})", red_from=1),
         number(
-            "Unserved mappings",
-            "Mappings with due work that no worker has.",
+            "Gone workers",
+            "Workers of the last hour that report no more, did not stop in order, and were not replaced.",
             "short",
-            f"sum(max by (target) ({service(m.UNSERVED, TARGET)}))",
+            f"max({service(m.WORKERS_GONE)})",
             red_from=1,
         ),
     ]

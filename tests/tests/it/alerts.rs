@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
+use jiff::Timestamp;
 use lethe_tests::cut::Cut;
 use lethe_tests::layout::Layout;
 use lethe_tests::prometheus::Prometheus;
@@ -11,7 +12,7 @@ use lethe_tests::redis;
 use lethe_tests::service::{Service, Site};
 use lethe_tests::wait;
 use reqwest::Method;
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// The interval between looks at the alerts, and between jobs.
 const LOOK: Duration = Duration::from_millis(250);
@@ -77,12 +78,17 @@ async fn ends(prometheus: &Prometheus, alert: &str) {
 async fn a_worker_that_is_killed_fires_that_one_worker_is_gone() {
     let site = Site::new(Layout::POSTGRES_REDIS).await;
     let (mut service, prometheus) = watched(&site).await;
-    // The alert compares with the workers at times of a grid, which has to have met both.
-    until(
-        &prometheus,
-        "max_over_time(count(up{job=\"lethe-worker\"} == 1)[6m:6s])",
-        2.0,
-    )
+    // The last report of a worker shows that no start after it replaced another one.
+    wait::until_true("both workers have reported since both started", || async {
+        let answer = service.client.get("/v1/workers").await.body;
+        let workers = answer["workers"].as_array().unwrap();
+        let time = |worker: &Value, name: &str| -> Timestamp { worker[name].as_str().unwrap().parse().unwrap() };
+        let started = workers.iter().map(|worker| time(worker, "started_at")).max();
+        workers.len() == 2
+            && workers
+                .iter()
+                .all(|worker| Some(time(worker, "last_seen_at")) > started)
+    })
     .await;
     let mut killed = service.workers.remove(0);
     killed.process.kill();

@@ -293,7 +293,7 @@ mod tests {
         tell(&env).await.unwrap();
         let routes = env.mappings.routes();
         assert_eq!(routes.len(), 1);
-        let seen = env.ledger.routes_seen_within(INTERVAL).await.unwrap();
+        let seen = env.ledger.seen_workers(INTERVAL).await.unwrap().routes;
         assert!(seen.contains(&routes[0].to_string()), "{seen:?}");
     }
 

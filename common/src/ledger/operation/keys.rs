@@ -11,6 +11,7 @@ use serde_json::json;
 use sqlx::any::AnyRow;
 use sqlx::{Any, Row, Transaction};
 
+use super::replaced::{recognise, secrets};
 use crate::config::Bounds;
 use crate::ledger::audit::{self, Act, Actor, Deed, Object};
 use crate::ledger::db::{Inner, Ledger, LedgerError, rows};
@@ -83,10 +84,6 @@ pub enum Rotated {
     HasOne,
 }
 
-/// The time for which the secrets of a revoked key are recognised, in milliseconds: the default retention of the audit
-/// trail.
-const RECOGNISED_MS: i64 = 365 * 24 * 60 * 60 * 1_000;
-
 /// Whether the secret before the last rotation still works.
 const HAS_TWO: &str = "COALESCE(previous_until, 0) > {now}";
 
@@ -104,7 +101,7 @@ impl Ledger {
         row.as_ref().map(|row| found_by(row, sha256)).transpose()
     }
 
-    /// Returns the name of the revoked key that had a secret with this hash.
+    /// Returns the name of the key that had a secret with this hash: a rotation replaced it, or the key was revoked.
     pub async fn revoked_key(&self, sha256: &str) -> Result<Option<String>, LedgerError> {
         let row = sqlx::query(
             self.inner
@@ -145,7 +142,8 @@ impl Ledger {
     /// Gives a key another secret, with the same rights.
     ///
     /// The secret before it stops after `overlap`. While the key has two secrets, `ends` names the one that stops at
-    /// once. Without `ends`, only a rotation without an overlap replaces both.
+    /// once. Without `ends`, only a rotation without an overlap replaces both. The hash of a secret that the
+    /// key loses stays recognised.
     // The answer to a rotation may be lost. If a repeated one ended the older secret, nobody would have a valid one.
     pub async fn rotate_key(
         &self,
@@ -167,16 +165,27 @@ impl Ledger {
             WHERE name = $1 AND (expires_at IS NULL OR expires_at > {{now}}) AND {only} RETURNING {COLUMNS}"
         );
         let mut tx = self.inner.begin().await?;
+        // Locked, so that a rotation at the same time replaces no other secret than these.
+        let before = sqlx::query(self.inner.sql(
+            "-- ledger::rotate_key secrets\nSELECT sha256, previous_sha256 FROM api_keys WHERE name = $1 {locked}",
+        ))
+        .bind(name)
+        .fetch_optional(&mut *tx)
+        .await?;
         let rotated = sqlx::query(self.inner.sql(&text))
             .bind(name)
             .bind(sha256)
             .bind(i64::try_from(overlap.as_millis()).unwrap_or(i64::MAX / 4))
             .fetch_optional(&mut *tx)
             .await?;
-        let Some(rotated) = rotated.as_ref().map(key).transpose()? else {
+        let (Some(before), Some(rotated)) = (before, rotated) else {
             tx.rollback().await?;
             return self.why_not_rotated(name, ends).await;
         };
+        let (mut replaced, left) = (secrets(&before)?, secrets(&rotated)?);
+        replaced.retain(|sha256| !left.contains(sha256));
+        recognise(&self.inner, &mut tx, name, replaced).await?;
+        let rotated = key(&rotated)?;
         let mut deed = Deed::new(Act::KeyRotate, Object::Key(name)).with("overlap_s", overlap.as_secs());
         if let Some(ends) = ends {
             deed = deed.with("ends", ends.as_str());
@@ -209,25 +218,7 @@ impl Ledger {
         let Some(removed) = removed else {
             return Ok(false);
         };
-        let secrets: [Option<String>; 2] = [removed.try_get("sha256")?, removed.try_get("previous_sha256")?];
-        for sha256 in secrets.into_iter().flatten() {
-            sqlx::query(self.inner.sql(
-                "-- ledger::remove_key revoked
-                INSERT INTO revoked_keys (sha256, name, revoked_at) VALUES ($1, $2, {now})
-                ON CONFLICT (sha256) DO UPDATE SET name = excluded.name, revoked_at = excluded.revoked_at",
-            ))
-            .bind(sha256)
-            .bind(name)
-            .execute(&mut *tx)
-            .await?;
-        }
-        sqlx::query(
-            self.inner
-                .sql("-- ledger::remove_key old\nDELETE FROM revoked_keys WHERE revoked_at <= (SELECT {now}) - $1"),
-        )
-        .bind(RECOGNISED_MS)
-        .execute(&mut *tx)
-        .await?;
+        recognise(&self.inner, &mut tx, name, secrets(&removed)?).await?;
         let deed = Deed::new(Act::KeyRevoke, Object::Key(name));
         audit::commit(&self.inner, tx, by, deed).await?;
         Ok(true)

@@ -7,7 +7,9 @@ use serde_json::json;
 
 use crate::job::JobId;
 use crate::ledger::audit::{self, Act, Actor, Deed, Object};
-use crate::ledger::db::{Ledger, LedgerError, rows};
+use crate::ledger::db::rows::UNENDED;
+use crate::ledger::db::{Ledger, LedgerError};
+use crate::ledger::views::state_of;
 use crate::state::State;
 
 /// The slowest pace, in memories a second: one memory in thirty years. A slower pace is set to this.
@@ -47,7 +49,7 @@ impl Ledger {
             "-- ledger::throttle
             UPDATE jobs SET version = version + 1, per_second = CASE WHEN $2 > 0 THEN $2 END, throttled_till = {till}, idle_since = accepted_at,
                 throttled_ms = throttled_ms - (throttled_till - ({till}))
-            WHERE id = $1 AND ended_at IS NULL AND state <> {{job.receiving}} RETURNING id"
+            WHERE id = $1 AND {UNENDED} AND state <> {{job.receiving}} RETURNING id"
         )))
         .bind(id.to_string())
         .bind(pace)
@@ -58,16 +60,9 @@ impl Ledger {
             audit::commit(inner, tx, by, deed).await?;
             return Ok(ThrottleOutcome::Accepted);
         }
-        let row = sqlx::query(inner.sql("-- ledger::throttle state\nSELECT id, state FROM jobs WHERE id = $1"))
-            .bind(id.to_string())
-            .fetch_optional(&mut *tx)
-            .await?;
-        let Some(row) = row else {
-            return Ok(ThrottleOutcome::Unknown);
-        };
-        Ok(match rows::parsed(&row, "jobs", "state")? {
-            State::Receiving => ThrottleOutcome::Unknown,
-            state => ThrottleOutcome::Ended(state),
+        Ok(match state_of(inner, &mut tx, id).await? {
+            None | Some(State::Receiving) => ThrottleOutcome::Unknown,
+            Some(state) => ThrottleOutcome::Ended(state),
         })
     }
 }

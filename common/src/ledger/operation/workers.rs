@@ -1,6 +1,5 @@
 //! The reports of workers. They are deleted when a worker stops, or a day after its last report.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -52,6 +51,8 @@ pub struct WorkerRow {
     pub last_seen_at: i64,
     /// The time of its last report after a claim.
     pub last_claim_at: Option<i64>,
+    /// The ledger's clock when this was read.
+    pub now: i64,
 }
 
 impl Ledger {
@@ -104,23 +105,14 @@ impl Ledger {
     ) -> Result<Vec<Result<WorkerRow, LedgerError>>, LedgerError> {
         let rows = sqlx::query(self.inner.sql(
             "-- ledger::workers
-            SELECT name, version, slots, routes, siblings, targets, started_at, last_seen_at, last_claim_at FROM workers
+            SELECT name, version, slots, routes, siblings, targets, started_at, last_seen_at, last_claim_at, (SELECT {now}) AS now_ms
+            FROM workers
             WHERE last_seen_at >= (SELECT {now}) - $1 ORDER BY name",
         ))
         .bind(i64::try_from(within.as_millis()).unwrap_or(i64::MAX / 4))
         .fetch_all(&self.inner.read)
         .await?;
         Ok(rows.iter().map(worker).collect())
-    }
-
-    /// Returns the routes of the workers that reported within the last `within`.
-    pub async fn routes_seen_within(&self, within: Duration) -> Result<BTreeSet<String>, LedgerError> {
-        Ok(self
-            .workers(within)
-            .await?
-            .into_iter()
-            .flat_map(|worker| worker.routes)
-            .collect())
     }
 }
 
@@ -135,5 +127,6 @@ fn worker(row: &AnyRow) -> Result<WorkerRow, LedgerError> {
         started_at: row.try_get("started_at")?,
         last_seen_at: row.try_get("last_seen_at")?,
         last_claim_at: row.try_get("last_claim_at")?,
+        now: row.try_get("now_ms")?,
     })
 }
