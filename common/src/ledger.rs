@@ -45,7 +45,7 @@ pub use db::{Ledger, LedgerError, LedgerOptions};
 pub use ending::{CancelOutcome, Forgot, GivenUp, Kept, RetryOutcome};
 pub use lease::{LeaseCheck, Release};
 pub use operation::{
-    Ends, FoundKey, KeyRecord, KeyRow, Pauses, RetireOutcome, Rotated, SLOWEST, Siblings, ThrottleOutcome,
+    Ends, FoundKey, KeyRecord, KeyRow, Pauses, RetireOutcome, Rotated, SLOWEST, SeenWorkers, Siblings, ThrottleOutcome,
     WorkerReport, WorkerRow,
 };
 pub use record::{After, Delta, ItemOutcome, Record, RecordEnd};
@@ -57,6 +57,6 @@ pub use types::{
     Work,
 };
 pub use views::{
-    Aim, Attempt, Changeable, ItemCursor, ItemRow, JobFilter, JobView, Matched, Running, ServiceState, SliceCounts,
-    StoreCounts, Unfinished, Whose, probe_of,
+    Aim, Attempt, Changeable, Course, Glance, GlancePage, ItemCursor, ItemRow, JobFilter, JobPage, JobView, ListedIds,
+    Matched, MatchedPage, Queue, Running, ServiceState, SliceCounts, StoreCounts, Unfinished, Whose, probe_of,
 };

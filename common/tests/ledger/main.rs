@@ -65,6 +65,7 @@ impl TestLedger {
                     "not_before",
                     "started_at",
                     "progressed_at",
+                    "sampled_at",
                     "throttled_till",
                     "reserved_at",
                     "idle_since",
@@ -156,11 +157,15 @@ mod attempts;
 mod audit;
 mod backlog;
 mod cancelling;
+mod course;
 mod due;
+mod glances;
 mod joining;
 mod keys;
 mod leases;
 mod limits;
+mod listed;
+mod lists;
 mod marks;
 mod matching;
 mod phases;
@@ -177,9 +182,11 @@ mod skipping;
 mod slices;
 mod targets;
 mod tasks;
+mod together;
 mod totals;
 mod traces;
 mod waits;
+mod workers;
 
 const LEASE: Duration = Duration::from_secs(30);
 

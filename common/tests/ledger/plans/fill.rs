@@ -4,13 +4,14 @@ use sqlx::{AnyPool, Executor};
 
 use crate::support::route;
 
-/// Waiting jobs, and as many ended ones. Half of each are by query, and half of the ended ones are forgotten.
+/// Waiting jobs, and as many ended ones. Half of each are by query, and half of the ended ones are forgotten. Each has a
+/// request that may be repeated.
 const JOBS: &str = "
     INSERT INTO jobs (id, principal, state, kind, target, targets, dry_run, not_before, accepted_at, started_at, ended_at, touched_at,
-        idle_since, forgotten_at, cleared)
+        idle_since, forgotten_at, cleared, request)
     SELECT md5(s || n)::uuid::text, 'p', s, CASE WHEN n % 2 = 0 THEN 'query' ELSE 'ids' END, 'main', 'main', 0, t, t, t,
         CASE WHEN s = 'succeeded' THEN t END, t, t, CASE WHEN s = 'succeeded' AND n % 4 < 2 THEN t END,
-        CASE WHEN s = 'succeeded' AND n % 4 < 2 THEN 1 ELSE 0 END
+        CASE WHEN s = 'succeeded' AND n % 4 < 2 THEN 1 ELSE 0 END, md5('request' || s || n)
     FROM generate_series(1, 20000) AS n, (VALUES ('queued'), ('succeeded')) AS states (s),
         (SELECT (EXTRACT(EPOCH FROM clock_timestamp()) * 1000)::BIGINT AS t) AS now";
 
@@ -33,7 +34,8 @@ const OTHERS: &str = "
     INSERT INTO schedules (name, revision, principal, rights, target, cron, time_zone, job, paused, next_run_at, created_at, changed_at)
         SELECT id, id, 'p', '{}', 'main', '0 3 * * *', 'UTC', '{}', 0, 4000000000000, 1, 1 FROM jobs WHERE ended_at IS NOT NULL LIMIT 2000;
     INSERT INTO api_keys (name, sha256, scopes, created_at, created_by)
-        SELECT id, id, '[]', 1, 'p' FROM jobs WHERE ended_at IS NOT NULL LIMIT 2000";
+        SELECT id, id, '[]', 1, 'p' FROM jobs WHERE ended_at IS NOT NULL LIMIT 2000;
+    INSERT INTO revoked_keys (sha256, name, revoked_at) SELECT id, id, accepted_at FROM jobs WHERE ended_at IS NOT NULL";
 
 /// Fills all tables that grow.
 pub(super) async fn fill(pool: &AnyPool) {

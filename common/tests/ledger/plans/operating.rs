@@ -119,6 +119,7 @@ pub(super) async fn reported(test: &TestLedger) {
     assert_eq!(ledger.report_worker(&report).await.unwrap(), revision);
     assert_eq!(ledger.publish_siblings(&own, Some(revision)).await.unwrap(), None);
     assert_eq!(ledger.workers(HOUR).await.unwrap().len(), 1);
+    assert_eq!(ledger.seen_workers(HOUR).await.unwrap().routes.len(), 1);
     ledger.forget_worker("w").await.unwrap();
     let retired = ledger.retire_sibling("main", "memories", &tester()).await;
     assert_eq!(retired.unwrap(), RetireOutcome::Retired);

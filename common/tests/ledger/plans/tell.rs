@@ -1,5 +1,7 @@
 //! Lists, counts and sums.
 
+mod lists;
+
 use std::collections::BTreeSet;
 
 use lethe_common::ledger::{Act, AuditFilter, Changeable, Effect, JobFilter, Ledger, MarkFilter, Object, Whose};
@@ -38,6 +40,7 @@ pub(super) async fn listed(ledger: &Ledger) {
         Whose::OfOrAbout("nobody".to_owned(), main),
     ] {
         ledger.tasks(&whose, None, LIMIT).await.unwrap();
+        ledger.glances(&whose, None, LIMIT, LIMIT).await.unwrap();
         let marks = MarkFilter::default();
         ledger.schedules(&whose, &marks, "", LIMIT).await.unwrap();
         ledger.jobs(&all(whose)).await.unwrap();
@@ -54,8 +57,9 @@ pub(super) async fn listed(ledger: &Ledger) {
         ..all(Whose::All)
     };
     for filter in [unknown, old] {
-        assert!(ledger.jobs(&filter).await.unwrap().is_empty());
+        assert!(ledger.jobs(&filter).await.unwrap().jobs.is_empty());
     }
+    lists::filtered(ledger).await;
     let failed = JobFilter {
         state: Some(State::Failed),
         ..all(Whose::All)
@@ -64,7 +68,7 @@ pub(super) async fn listed(ledger: &Ledger) {
     let repeatable = ledger.matching(&failed, Changeable::Repeatable, None).await;
     repeatable.unwrap();
     let unfinished = ledger.matching(&all(Whose::All), Changeable::Unfinished, None).await;
-    assert!(!unfinished.unwrap().is_empty());
+    assert!(!unfinished.unwrap().jobs.is_empty());
     ledger
         .note_reading(&tester(), Act::AuditRead, Object::All)
         .await

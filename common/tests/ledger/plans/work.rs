@@ -13,7 +13,7 @@ use lethe_common::state::State;
 
 use super::{list, mapping};
 use crate::support::new_job;
-use crate::{TestLedger, accept, claim_of, end, erased, record, state, tester};
+use crate::{TestLedger, accept, claim_of, end, ended_as, erased, record, state, tester};
 
 /// Claims the only due partition of a mapping.
 pub(super) async fn one(ledger: &Ledger, mapping: &Route) -> Lease {
@@ -129,6 +129,35 @@ async fn step(ledger: &Ledger, lease: &mut Lease) {
     lease.remaining -= 1;
 }
 
+/// Jobs that end with their only record, and jobs of two mappings that are claimed together.
+pub(super) async fn small(ledger: &Ledger) {
+    let own = mapping();
+    for n in [0, 1] {
+        accept(ledger, new_job(vec![list(&own, n + 1)])).await;
+        let lease = one(ledger, &own).await;
+        let mut delta = erased(1);
+        for store in [StoreKind::Sql, StoreKind::Vector] {
+            delta.count(store, Outcome::Absent, n as u64);
+            delta.items.extend((0..n).map(|_| ItemOutcome {
+                id: "memory-1".to_owned(),
+                store,
+                outcome: Some(Outcome::Absent),
+                code: None,
+            }));
+        }
+        let after = record(ledger, end(&lease, delta, RecordEnd::Gone)).await;
+        assert_eq!(ended_as(&after), Some(State::Succeeded));
+    }
+
+    let two = [own, mapping()];
+    for mapping in &two {
+        accept(ledger, new_job(vec![list(mapping, 1)])).await;
+    }
+    let leases = claim_of(ledger, &two).await;
+    assert_eq!(leases.len(), 2);
+    work_on(ledger, &two[0], leases, 0).await;
+}
+
 /// Repeated requests: by their key, and by their unfinished job.
 pub(super) async fn accepted(ledger: &Ledger) {
     let mapping = mapping();
@@ -171,6 +200,7 @@ pub(super) async fn uploaded(test: &TestLedger) {
     let id = ledger.finish_upload(upload, "f").await.unwrap();
     let key = job.idempotency.as_ref().expect("it has a key");
     assert_eq!(ledger.replayed(&job.scope, key).await.unwrap(), Accepted::Replay(id));
+    assert_eq!(ledger.first_ids(id, 3).await.unwrap().ids.len(), 3);
     work(ledger, &mapping).await;
     assert_eq!(state(ledger, id).await, State::Succeeded);
 
@@ -210,6 +240,8 @@ pub(super) async fn planned(ledger: &Ledger) {
     assert_eq!(ledger.jobs_of(&[id]).await.unwrap().len(), 1);
     assert_eq!(ledger.slices(&[id]).await.unwrap().len(), 1);
     assert_eq!(ledger.aims(&[id]).await.unwrap().len(), 1);
+    ledger.course(id).await.unwrap();
+    assert!(ledger.first_ids(id, 3).await.unwrap().ids.is_empty());
     assert!(ledger.filter(id).await.unwrap().is_some());
     let items = ledger.items(id, "absent", ItemCursor::default(), 10).await.unwrap();
     assert_eq!(items.len(), 3);
