@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use anyhow::{Context, bail};
 use lethe_common::config::{NAME, is_name};
+use lethe_common::job::Subject;
 use serde_json::{Map, Value, json};
 
 use crate::api::{Api, Server, job_path, json_of, listed};
@@ -26,7 +27,6 @@ pub(crate) async fn submit(options: &options::Submit) -> anyhow::Result<()> {
         ("target", &options.target),
         ("table", &options.table),
         ("owner", &options.owner),
-        ("workspace", &options.workspace),
         ("kind", &options.kind),
         ("not_before", &options.not_before),
         ("expect", &options.expect),
@@ -49,6 +49,11 @@ pub(crate) async fn submit(options: &options::Submit) -> anyhow::Result<()> {
             json!(options.labels.iter().cloned().collect::<BTreeMap<_, _>>()),
         );
     }
+    let subject = subject(options);
+    // The fields of a person hold its workspace.
+    if let Some(workspace) = options.workspace.as_ref().filter(|_| subject.is_none()) {
+        common.insert("workspace".to_owned(), json!(workspace));
+    }
     if options.dry_run {
         common.insert("dry_run".to_owned(), json!(true));
     }
@@ -58,9 +63,8 @@ pub(crate) async fn submit(options: &options::Submit) -> anyhow::Result<()> {
         refused = Some(told);
         request
     } else {
-        let select = match (&options.user, &options.query) {
-            (Some(user), _) if options.aliases.is_empty() => json!({"subject": {"user_id": user}}).to_string(),
-            (Some(user), _) => json!({"subject": {"user_id": user, "aliases": options.aliases}}).to_string(),
+        let select = match (&subject, &options.query) {
+            (Some(subject), _) => json!({"subject": subject}).to_string(),
             (None, Some(query)) => format!("{{\"query\":{}}}", json_of(query)?),
             (None, None) if options.ids.is_empty() => bail!("name ids, an --ids-file, a --user or a --query"),
             (None, None) => json!({"ids": options.ids}).to_string(),
@@ -90,6 +94,23 @@ pub(crate) async fn submit(options: &options::Submit) -> anyhow::Result<()> {
         output::note(&format!("the job goes on: `lethe watch {id}` follows it"));
     }
     Ok(())
+}
+
+/// Returns the person or the agent whose memories are to be deleted; `None` if another selection is.
+// A workspace alone is no selection: an empty list of ids beside it would delete all of it.
+fn subject(options: &options::Submit) -> Option<Subject> {
+    let subject = Subject {
+        user_id: options.user.clone(),
+        aliases: options.aliases.clone(),
+        agent_id: options.agent.clone(),
+        app_id: options.app.clone(),
+        run_id: options.run.clone(),
+        workspace: None,
+    };
+    (!subject.is_empty()).then(|| Subject {
+        workspace: options.workspace.clone(),
+        ..subject
+    })
 }
 
 /// Follows a job, and reports its end.
@@ -194,4 +215,50 @@ fn pauses(paused: &Value) -> anyhow::Result<String> {
         return Ok("Nothing is paused.".to_owned());
     }
     Ok(format!("Paused: {}", names.join(", ")))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        submit: options::Submit,
+    }
+
+    fn subject_of(options: &[&str]) -> Option<Subject> {
+        let line = [&["lethe", "--key=k"][..], options].concat();
+        subject(&Line::try_parse_from(line).unwrap().submit)
+    }
+
+    #[test]
+    fn every_option_of_a_person_is_a_field() {
+        let text = |value: &str| Some(value.to_owned());
+        let all = [
+            "--user=-a",
+            "--alias=b",
+            "--agent=c",
+            "--app=d",
+            "--run=e",
+            "--workspace=f",
+        ];
+        let expected = Subject {
+            user_id: text("-a"),
+            aliases: vec!["b".to_owned()],
+            agent_id: text("c"),
+            app_id: text("d"),
+            run_id: text("e"),
+            workspace: text("f"),
+        };
+        assert_eq!(subject_of(&all), Some(expected));
+        let agent = Subject {
+            agent_id: text("c"),
+            ..Subject::default()
+        };
+        assert_eq!(subject_of(&["--agent=c"]), Some(agent));
+        assert_eq!(subject_of(&["1", "--workspace=f"]), None);
+    }
 }

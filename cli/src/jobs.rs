@@ -87,9 +87,21 @@ pub(crate) fn label(text: &str) -> Result<(String, String), &'static str> {
 pub(crate) async fn run(options: &Jobs) -> anyhow::Result<()> {
     let api = Api::of(&options.server)?;
     let mut query = options.filter.query();
-    query.push(("limit", options.limit.to_string()));
-    let list = api.send(api.get("jobs").query(&query)).await?;
-    let jobs = listed(&list, "jobs")?;
+    let filters = query.len();
+    let (mut jobs, mut left) = (Vec::new(), options.limit);
+    query.push(("limit", left.to_string()));
+    // A page ends after a number of jobs that were read, whether they match or not.
+    loop {
+        let list = api.send(api.get("jobs").query(&query)).await?;
+        let page = listed(&list, "jobs")?;
+        jobs.extend_from_slice(page);
+        left = left.saturating_sub(u32::try_from(page.len()).unwrap_or(u32::MAX));
+        let Some(next) = list["next"].as_str().filter(|_| left > 0) else {
+            break;
+        };
+        query.truncate(filters);
+        query.extend([("limit", left.to_string()), ("after", next.to_owned())]);
+    }
     if options.server.output == Format::Json {
         return jobs.iter().try_for_each(output::json);
     }

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{ArgGroup, Args, Parser, Subcommand};
 use clap_complete::Shell;
 use lethe_common::config::Embedded;
 
@@ -225,12 +225,13 @@ pub(crate) struct Health {
 
 /// A deletion to submit.
 #[derive(Debug, Args)]
+#[command(group(ArgGroup::new("person").args(["user", "agent", "app", "run"]).multiple(true)))]
 pub(crate) struct Submit {
     /// The ids of memories.
-    #[arg(conflicts_with_all = ["ids_file", "user", "query"])]
+    #[arg(conflicts_with_all = ["ids_file", "person", "query"])]
     pub(crate) ids: Vec<String>,
     /// A file of ids, one a line, of any length: JSON strings, objects `{"id": "…"}`, or bare ids.
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["user", "query"], help_heading = SELECTION)]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["person", "query"], help_heading = SELECTION)]
     pub(crate) ids_file: Option<PathBuf>,
     /// Select all memories of one person.
     #[arg(long, conflicts_with = "query", help_heading = SELECTION)]
@@ -238,6 +239,15 @@ pub(crate) struct Submit {
     /// Another name of that person; may be repeated.
     #[arg(long = "alias", value_name = "USER", requires = "user", help_heading = SELECTION)]
     pub(crate) aliases: Vec<String>,
+    /// Select all memories of this agent, with --user those of that person.
+    #[arg(long, conflicts_with = "query", help_heading = SELECTION)]
+    pub(crate) agent: Option<String>,
+    /// The same for an application.
+    #[arg(long, conflicts_with = "query", help_heading = SELECTION)]
+    pub(crate) app: Option<String>,
+    /// The same for a run or session.
+    #[arg(long, conflicts_with = "query", help_heading = SELECTION)]
+    pub(crate) run: Option<String>,
     /// A filter as JSON, such as '{"eq": {"kind": "note"}}', or a file of it.
     #[arg(long, value_name = "JSON|FILE", help_heading = SELECTION)]
     pub(crate) query: Option<String>,
@@ -248,13 +258,13 @@ pub(crate) struct Submit {
     #[arg(long, help_heading = SELECTION)]
     pub(crate) table: Option<String>,
     /// With ids or a query: only memories of this owner.
-    #[arg(long, conflicts_with = "user", help_heading = SELECTION)]
+    #[arg(long, conflicts_with = "person", help_heading = SELECTION)]
     pub(crate) owner: Option<String>,
-    /// With ids or a query: only memories of this workspace.
-    #[arg(long, conflicts_with = "user", help_heading = SELECTION)]
+    /// Beside any other selection: only memories of this workspace.
+    #[arg(long, help_heading = SELECTION)]
     pub(crate) workspace: Option<String>,
     /// With ids or a query: only memories of this kind, where a table holds several.
-    #[arg(long, conflicts_with = "user", help_heading = SELECTION)]
+    #[arg(long, conflicts_with = "person", help_heading = SELECTION)]
     pub(crate) kind: Option<String>,
     /// Count, and touch nothing.
     #[arg(long, help_heading = SAFETY)]

@@ -135,6 +135,9 @@ fn a_command_without_what_it_needs_is_refused() {
         (&["submit", "--user", "ana", "--query", "{}"], "cannot be used with"),
         (&["submit", "--ids-file", "f", "--query", "{}"], "cannot be used with"),
         (&["submit", "--user", "ana", "--owner", "ana"], "cannot be used with"),
+        (&["submit", "--agent", "bot", "--owner", "ana"], "cannot be used with"),
+        (&["submit", "1", "--run", "7"], "cannot be used with"),
+        (&["submit", "--query", "{}", "--app", "chat"], "cannot be used with"),
         (&["submit", "--alias", "ana"], "--user"),
         (&["submit", "1", "--limit", "many"], "--limit"),
         (&["submit", "1", "--require-found"], "--watch"),
@@ -197,6 +200,11 @@ fn what_is_refused_before_anything_is_sent() {
     let job = "00000000-0000-7000-8000-000000000000";
     for (arguments, code, says) in [
         (&["submit"][..], 1, "name ids, an --ids-file, a --user or a --query"),
+        (
+            &["submit", "--workspace", "w"],
+            1,
+            "name ids, an --ids-file, a --user or a --query",
+        ),
         (&["submit", "--ids-file", "nowhere"], 1, "open nowhere"),
         (&["submit", "--query", "nowhere"], 1, "read nowhere"),
         (&["submit", "--query", "{"], 1, "as JSON"),
