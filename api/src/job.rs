@@ -3,6 +3,7 @@
 pub(crate) mod answer;
 pub(crate) mod cancel;
 pub(crate) mod changed;
+pub(crate) mod previewed;
 pub(crate) mod rate;
 pub(crate) mod versions;
 pub(crate) mod visible;

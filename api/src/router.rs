@@ -65,8 +65,8 @@ fn described(state: &AppState) -> OpenApiRouter<AppState> {
 fn quick() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .routes(routes!(jobs::list::list, jobs::matching::pace::pace))
-        .routes(routes!(jobs::matching::cancel::cancel))
-        .routes(routes!(jobs::matching::retry::retry))
+        .routes(routes!(jobs::matching::post::cancel))
+        .routes(routes!(jobs::matching::post::retry))
         .routes(routes!(jobs::get::get, jobs::change::change))
         .routes(routes!(jobs::items::items))
         .routes(routes!(jobs::cancel::cancel))

@@ -6,7 +6,7 @@ use axum::extract::FromRef;
 use lethe_common::clock::Clock;
 use lethe_common::config::Config;
 use lethe_common::doorbell::Doorbell;
-use lethe_common::ledger::{Ledger, ServiceState};
+use lethe_common::ledger::{Ledger, Queue};
 use lethe_common::metrics::Metrics;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -38,7 +38,7 @@ struct Shared {
     backlog: Backlog,
     places: Places,
     readiness: Remembered<Seen>,
-    service: Remembered<Result<ServiceState, Problem>>,
+    queue: Remembered<Result<Queue, Problem>>,
     readings: Readings,
     history: History,
     refusals: Refusals,
@@ -56,7 +56,7 @@ impl AppState {
         Self(Arc::new(Shared {
             places: Places::new(&config.api),
             readiness: Remembered::new(),
-            service: Remembered::new(),
+            queue: Remembered::new(),
             readings: Readings::new(ledger.clone()),
             history: History::default(),
             refusals: Refusals::new(Arc::clone(&config), ledger.clone(), tasks.clone()),
@@ -98,9 +98,9 @@ impl AppState {
         &self.0.auth
     }
 
-    /// Returns the cache of the service's last state. Reading it counts all unfinished jobs.
-    pub(crate) fn service(&self) -> &Remembered<Result<ServiceState, Problem>> {
-        &self.0.service
+    /// Returns the cache of the unfinished jobs of the service. Reading it counts all of them.
+    pub(crate) fn queue(&self) -> &Remembered<Result<Queue, Problem>> {
+        &self.0.queue
     }
 
     pub(crate) fn readings(&self) -> &Readings {

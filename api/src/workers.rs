@@ -16,6 +16,12 @@ use utoipa::ToSchema;
 // Workers report every 5 s: two reports may be lost.
 pub(crate) const HEARD_WITHIN: Duration = Duration::from_secs(15);
 
+/// Returns whether a worker reports: its last report was not older than [`HEARD_WITHIN`] when it was read.
+pub(crate) fn is_heard(worker: &WorkerRow) -> bool {
+    let age = u64::try_from(worker.now.saturating_sub(worker.last_seen_at)).unwrap_or(0);
+    Duration::from_millis(age) <= HEARD_WITHIN
+}
+
 /// The number of workers that reach a store.
 #[derive(Default, Serialize, ToSchema)]
 pub(crate) struct StoreHealth {
@@ -171,4 +177,29 @@ pub(crate) fn stores(target: &Target) -> impl Iterator<Item = StoreKind> {
     let sql = target.sql.as_ref().map(|_| StoreKind::Sql);
     let vector = target.vector.as_ref().map(|_| StoreKind::Vector);
     [sql, vector].into_iter().flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_worker_is_heard_until_its_report_is_too_old() {
+        let worker = |age: i64| WorkerRow {
+            name: "w".to_owned(),
+            version: "1.2.3".to_owned(),
+            slots: 1,
+            routes: Vec::new(),
+            siblings: Vec::new(),
+            targets: serde_json::Value::Null,
+            started_at: 0,
+            last_seen_at: 100_000,
+            last_claim_at: None,
+            now: 100_000 + age,
+        };
+        // The clock of the ledger may be set back.
+        for (age, heard) in [(-5_000, true), (0, true), (15_000, true), (15_001, false)] {
+            assert_eq!(is_heard(&worker(age)), heard, "{age} ms");
+        }
+    }
 }

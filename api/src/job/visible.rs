@@ -34,3 +34,30 @@ pub(crate) async fn within(
     jobs.retain(|job| aims.get(&job.id).is_none_or(|aim| principal.is_within(aim)));
     Ok(jobs)
 }
+
+/// Returns the cursor after the last job that was `read`. The caller may not see that job: its time takes its place, or the
+/// `last` job that the caller has seen.
+pub(crate) fn rest(read: JobId, last: Option<JobId>) -> JobId {
+    let bound = read.bound_after();
+    last.map_or(bound, |last| bound.min(last))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cursor_is_no_job_that_the_caller_has_not_seen() {
+        let (older, newer) = (JobId::new(), JobId::new());
+        assert_eq!(rest(older, Some(older)), older);
+        assert_eq!(rest(older, Some(newer)), newer.min(older.bound_after()));
+        let bound = rest(older, None);
+        assert!(bound > older && bound != newer);
+        let text = bound.to_string();
+        assert!(text.ends_with("-7000-8000-000000000000"), "{text}");
+        assert_eq!(
+            JobId::first_at(1_900_000_000_000).bound_after(),
+            JobId::first_at(1_900_000_000_001)
+        );
+    }
+}

@@ -64,13 +64,23 @@ pub(crate) async fn listed(state: &AppState, principal: &Principal) -> Result<Ta
     principal.require(Scope::JobsRead)?;
     let workers = state.ledger().workers(HEARD_WITHIN).await?;
     let pauses = state.ledger().pauses().await?;
-    let targets = principal.targets(state.config());
     Ok(TargetList {
-        targets: targets
-            .into_iter()
-            .map(|target| answer(target, &pauses, &workers))
-            .collect(),
+        targets: told(state, principal, &pauses, &workers),
     })
+}
+
+/// Returns the targets that the caller reaches, with these pauses and the reports of these workers.
+pub(crate) fn told(
+    state: &AppState,
+    principal: &Principal,
+    pauses: &Pauses,
+    workers: &[WorkerRow],
+) -> Vec<TargetAnswer> {
+    let targets = principal.targets(state.config());
+    targets
+        .into_iter()
+        .map(|target| answer(target, pauses, workers))
+        .collect()
 }
 
 fn answer(target: &Target, pauses: &Pauses, workers: &[WorkerRow]) -> TargetAnswer {

@@ -64,26 +64,23 @@ impl From<WorkerRow> for Worker {
 #[utoipa::path(get, path = "/v1/workers", operation_id = "listWorkers", tag = "operation",
     responses((status = 200, description = "The workers", body = WorkerList), Usual))]
 pub(crate) async fn workers(State(state): State<AppState>, principal: Principal) -> Result<Json<WorkerList>, Problem> {
-    listed(&state, &principal).await.map(Json)
-}
-
-/// Returns the workers that reported lately, each with the mappings that the caller reaches.
-pub(crate) async fn listed(state: &AppState, principal: &Principal) -> Result<WorkerList, Problem> {
-    reported(state, principal, HEARD_WITHIN).await
+    let workers = reported(&state, &principal, HEARD_WITHIN).await?;
+    Ok(Json(WorkerList {
+        workers: workers.into_iter().map(Worker::from).collect(),
+    }))
 }
 
 /// Returns the workers whose last report is not older than `within`, each with the mappings that the caller reaches.
-pub(crate) async fn reported(state: &AppState, principal: &Principal, within: Duration) -> Result<WorkerList, Problem> {
+pub(crate) async fn reported(
+    state: &AppState,
+    principal: &Principal,
+    within: Duration,
+) -> Result<Vec<WorkerRow>, Problem> {
     principal.require(Scope::JobsRead)?;
-    let workers = state.ledger().workers(within).await?;
-    Ok(WorkerList {
-        workers: workers
-            .into_iter()
-            .map(|mut row| {
-                let reached = |route: &String| principal.reaches(route.split('/').next().unwrap_or_default());
-                row.routes.retain(reached);
-                Worker::from(row)
-            })
-            .collect(),
-    })
+    let mut workers = state.ledger().workers(within).await?;
+    for worker in &mut workers {
+        let reached = |route: &String| principal.reaches(route.split('/').next().unwrap_or_default());
+        worker.routes.retain(reached);
+    }
+    Ok(workers)
 }

@@ -1,5 +1,6 @@
 //! The audit trail: each route that changes something or reveals ids or persons leaves an event. No other route does.
 
+mod previewed;
 mod reading;
 mod refused;
 
@@ -61,6 +62,7 @@ const ALL: &[(&str, Leaves)] = &[
     ("get /v1/audit", An("audit.read")),
     ("delete /v1/batch/", AJob),
     ("get /v1/event/{event_id}/", Nothing),
+    // Unless it names workspaces to another caller, which has its own test.
     ("get /v1/jobs", Nothing),
     ("patch /v1/jobs", An("job.throttle")),
     ("post /v1/jobs", AJob),

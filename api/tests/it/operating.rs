@@ -203,6 +203,7 @@ async fn metrics_hold_the_totals_of_the_ledger_and_route_templates_only() {
         "lethe_jobs{state=\"queued\"} 1",
         "lethe_memories_remaining{target=\"main\"} 2",
         "lethe_target_unserved{target=\"main\"} 1",
+        "lethe_workers_gone 0",
     ] {
         assert!(
             metrics.text.lines().any(|other| other == line),

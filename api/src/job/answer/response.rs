@@ -9,7 +9,8 @@ use super::job::Job;
 use crate::http::headers::name_job;
 use crate::http::prefer::Prefer;
 
-/// Returns an answer with a job, its location, and the applied preferences.
+/// Returns an answer with a job of the caller, its location, and the applied preferences.
+// Its preview names workspaces that the caller itself asked for. Jobs of others are read by `previewed`.
 pub(crate) fn with_job(status: StatusCode, job: JobView, prefer: Prefer) -> Response {
     let id = job.id;
     let mut response = (status, Json(Job::from(job))).into_response();

@@ -11,6 +11,7 @@ use crate::http::extract::{JobPath, Nothing};
 use crate::http::problem::{Kind, Problem};
 use crate::job;
 use crate::job::answer::Job;
+use crate::job::previewed;
 use crate::job::visible::visible;
 use crate::routes::answers::{HasEnded, NoJob, Usual};
 use crate::state::AppState;
@@ -36,7 +37,8 @@ pub(crate) async fn cancel(
     Nothing: Nothing,
 ) -> Result<(StatusCode, Json<Job>), Problem> {
     let job = cancelled(&state, &principal, id).await?;
-    Ok((StatusCode::ACCEPTED, Json(job.into())))
+    let job = previewed::read(&state, &principal, job).await?;
+    Ok((StatusCode::ACCEPTED, Json(job)))
 }
 
 /// Cancels a job that the caller controls, and returns it as it is then.

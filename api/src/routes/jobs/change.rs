@@ -15,6 +15,7 @@ use crate::http::extract::JobPath;
 use crate::http::problem::{Kind, Problem};
 use crate::job::answer::Job;
 use crate::job::changed;
+use crate::job::previewed;
 use crate::job::rate::Rate;
 use crate::job::visible::visible;
 use crate::routes::answers::{HasEnded, NoJob, Unread, Usual};
@@ -68,7 +69,7 @@ pub(crate) async fn change(
     )
     .await?;
     let job = paced(&state, &principal, id, change.per_second).await?;
-    Ok(Json(job.into()))
+    previewed::read(&state, &principal, job).await.map(Json)
 }
 
 /// Refuses a caller that does not control the job.

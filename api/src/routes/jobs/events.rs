@@ -1,6 +1,6 @@
 //! `GET /v1/jobs/{id}/events`: a job's changes as server-sent events.
 
-use std::convert::Infallible;
+use std::io;
 
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -12,7 +12,7 @@ use futures::StreamExt as _;
 use crate::auth::Principal;
 use crate::http::extract::JobPath;
 use crate::http::problem::Problem;
-use crate::job::answer::Job;
+use crate::job::previewed;
 use crate::job::versions::{KEEP_ALIVE, last_seen, versions};
 use crate::routes::answers::{JobEvents, NoJob, Usual};
 use crate::state::AppState;
@@ -42,14 +42,20 @@ pub(crate) async fn events(
     parts: Parts,
 ) -> Result<Response, Problem> {
     let seen = last_seen(&parts.headers);
-    let Some(versions) = versions(state, (parts, principal), id, seen).await? else {
+    let caller = (parts, principal.clone());
+    let Some(versions) = versions(state.clone(), caller, id, seen).await? else {
         // Browsers reconnect after every end of a stream, except after a 204.
         return Ok(StatusCode::NO_CONTENT.into_response());
     };
-    let events = versions.map(|job| {
-        let event = Event::default().event("job").id(job.version.to_string());
-        let event = event.json_data(Job::from(job)).expect("a job is always JSON");
-        Ok::<_, Infallible>(event)
+    let events = versions.then(move |job| {
+        let (state, principal) = (state.clone(), principal.clone());
+        async move {
+            // Without the event of the audit trail the connection breaks, and the caller comes again.
+            let job = previewed::read(&state, &principal, job).await;
+            let job = job.map_err(|_| io::Error::other("the audit trail cannot be written"))?;
+            let event = Event::default().event("job").id(job.version.to_string());
+            Ok::<_, io::Error>(event.json_data(job).expect("a job is always JSON"))
+        }
     });
     let alive = KeepAlive::new().interval(KEEP_ALIVE);
     Ok(Sse::new(events).keep_alive(alive).into_response())

@@ -7,6 +7,7 @@ use crate::auth::Principal;
 use crate::http::extract::JobPath;
 use crate::http::problem::Problem;
 use crate::job::answer::Job;
+use crate::job::previewed;
 use crate::job::visible::visible;
 use crate::routes::answers::{NoJob, Usual};
 use crate::state::AppState;
@@ -30,5 +31,5 @@ pub(crate) async fn get(
     JobPath(id): JobPath,
 ) -> Result<Json<Job>, Problem> {
     let job = visible(&state, &principal, id).await?;
-    Ok(Json(job.into()))
+    previewed::read(&state, &principal, job).await.map(Json)
 }

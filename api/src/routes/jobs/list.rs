@@ -5,7 +5,7 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 use lethe_common::config::{NAME, is_name};
 use lethe_common::error_code::ErrorCode;
-use lethe_common::job::SelectorKind;
+use lethe_common::job::{JobId, SelectorKind};
 use lethe_common::ledger::{JobFilter, MarkFilter};
 use lethe_common::state::State as JobState;
 use serde::{Deserialize, Serialize};
@@ -19,14 +19,16 @@ use crate::http::format::Format;
 use crate::http::page::{self, caller, limit, time};
 use crate::http::problem::Problem;
 use crate::job::answer::Job;
-use crate::job::visible::within;
+use crate::job::previewed;
+use crate::job::visible::{rest, within};
 use crate::routes::answers::Usual;
 use crate::state::AppState;
 
 /// The default and the greatest number of jobs in a page: a screen, and an answer of about 200 KiB.
 const LIMIT: (u32, u32) = (50, 200);
 
-/// The most reads of the ledger for one page, since jobs outside the caller's bounds are left out of it.
+/// The most reads of the ledger for one page, but for jobs of one millisecond. Each ends after a number of jobs. Jobs that do not match are left out of the
+/// page, and jobs outside the caller's bounds.
 const READS: usize = 8;
 
 /// The filter of jobs.
@@ -48,8 +50,7 @@ pub(crate) struct ListParams {
     error_code: Option<String>,
     /// Only jobs with this reference.
     reference: Option<String>,
-    /// Only jobs with this label: its key, a colon and its value, such as `team:privacy`. Jobs are read from the newest
-    /// on: give `created_after` too if few of many jobs have it.
+    /// Only jobs with this label: its key, a colon and its value, such as `team:privacy`.
     label: Option<String>,
     /// Only jobs created from this time on. A job is created when its request comes in, an upload when it begins.
     #[param(value_type = Option<String>, format = DateTime)]
@@ -96,7 +97,12 @@ pub(crate) async fn list(
     Params(params): Params<ListParams>,
 ) -> Result<Response, Problem> {
     let page = listed(&state, &principal, params).await?;
-    Format::accepted(&headers).write(page.jobs, page.next, |jobs, next| JobList { jobs, next })
+    let format = Format::accepted(&headers);
+    // A row of CSV has no preview.
+    if format != Format::Csv {
+        previewed::note_page(&state, &principal, &page.jobs).await?;
+    }
+    format.write(page.jobs, page.next, |jobs, next| JobList { jobs, next })
 }
 
 impl ListParams {
@@ -150,26 +156,29 @@ impl ListParams {
 
 /// Returns a page of the jobs that the caller sees.
 pub(crate) async fn listed(state: &AppState, principal: &Principal, params: ListParams) -> Result<JobList, Problem> {
-    let after = params.after.as_deref().map(cursor).transpose()?;
+    let after: Option<JobId> = params.after.as_deref().map(cursor).transpose()?;
     let mut filter = params.filter(state, principal)?;
     let limit = filter.limit;
     (filter.after, filter.limit) = (after, limit + 1);
     // A job must be read before it can be compared with the caller's bounds.
     let mut jobs = Vec::new();
-    for _ in 0..READS {
+    let mut reads = 0;
+    let place = loop {
         let read = state.ledger().jobs(&filter).await?;
-        let last = read
-            .last()
-            .filter(|_| read.len() == filter.limit as usize)
-            .map(|job| job.id);
-        jobs.extend(within(state, principal, read).await?);
-        filter.after = last;
-        if last.is_none() || jobs.len() > limit as usize {
-            break;
+        jobs.extend(within(state, principal, read.jobs).await?);
+        filter.after = read.next;
+        reads += 1;
+        let Some(read) = read.next.filter(|_| jobs.len() <= limit as usize) else {
+            break None;
+        };
+        // Until the time of the cursor has passed, another page would begin at the same job.
+        let place = rest(read, jobs.last().map(|job| job.id));
+        if reads >= READS && after.is_none_or(|after| place < after) {
+            break Some(place);
         }
-    }
+    };
     let (jobs, next) = page::cut(jobs, limit, |job| job.id.to_string());
-    let next = next.or_else(|| filter.after.map(|id| id.to_string()));
+    let next = next.or_else(|| place.map(|id| id.to_string()));
     let jobs = jobs.into_iter().map(Job::from).collect();
     Ok(JobList { jobs, next })
 }

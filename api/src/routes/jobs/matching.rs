@@ -7,12 +7,11 @@
 //! An act takes no more jobs than it expects, and none that came after its first request.
 
 mod act;
-pub(crate) mod cancel;
 mod count;
 mod cursor;
 pub(crate) mod pace;
 mod params;
-pub(crate) mod retry;
+pub(crate) mod post;
 mod step;
 
 pub(crate) use act::JobAct;

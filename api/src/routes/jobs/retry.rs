@@ -11,6 +11,7 @@ use crate::http::extract::{JobPath, Nothing};
 use crate::http::problem::{Kind, Problem};
 use crate::job::answer::Job;
 use crate::job::changed;
+use crate::job::previewed;
 use crate::job::visible::visible;
 use crate::routes::answers::{IdsForgotten, NoJob, Usual, problems};
 use crate::state::AppState;
@@ -44,7 +45,8 @@ pub(crate) async fn retry(
     Nothing: Nothing,
 ) -> Result<(StatusCode, Json<Job>), Problem> {
     let job = retried(&state, &principal, id).await?;
-    Ok((StatusCode::ACCEPTED, Json(job.into())))
+    let job = previewed::read(&state, &principal, job).await?;
+    Ok((StatusCode::ACCEPTED, Json(job)))
 }
 
 /// Begins another attempt of a job that the caller could submit now, and returns the job as it is then.

@@ -120,6 +120,23 @@ async fn only_an_object_that_exists_is_named() {
 }
 
 #[tokio::test]
+async fn a_secret_from_before_two_rotations_names_its_key() {
+    let app = App::new().await;
+    let body = json!({"name": "nightly", "scopes": ["jobs:read"]});
+    let made = app.send_json("root", "POST", "/v1/keys", &body).await;
+    let first = made.body["key"].as_str().expect("a key").to_owned();
+    for _ in 0..2 {
+        let body = json!({"overlap": "0"});
+        let rotated = app.send_json("root", "POST", "/v1/keys/nightly/rotate", &body).await;
+        assert_eq!(rotated.status, 200, "{}", rotated.text);
+    }
+    app.post(&first, "/v1/pause").await.refused(401, "unauthorized", "");
+    let events = refusals(&app).await;
+    assert_eq!(events.len(), 1, "{events:#?}");
+    assert_eq!((events[0].actor.as_str(), events[0].act.as_str()), ("nightly", "pause"));
+}
+
+#[tokio::test]
 async fn a_key_that_is_no_longer_valid_is_named_and_an_unknown_one_is_not() {
     let app = App::with(&format!("api.auth_failures_per_minute = 100\n{MAIN}")).await;
     weak(&app, "expired", Some(1_000)).await;

@@ -10,7 +10,10 @@ use crate::state::AppState;
 /// The most jobs of one act: counting them takes a second or two.
 const MOST: u64 = 100_000;
 
-/// The jobs of one read.
+/// The most jobs that are read for a count, whether they match or not: this takes a second or two as well.
+const READ: usize = 200_000;
+
+/// The jobs of one page.
 const PAGE: u32 = 1_000;
 
 /// Counts the jobs that the caller sees, and returns the place of an act before the first of them.
@@ -24,18 +27,25 @@ pub(super) async fn start(
         limit: PAGE,
         ..filter.clone()
     };
-    let (mut until, mut left) = (None, 0);
+    let (mut until, mut left, mut read) = (None, 0, 0);
     loop {
-        let read = state.ledger().matching(&page, changeable, until).await?;
-        left += read.iter().map(|job| u64::from(sees(principal, job))).sum::<u64>();
+        let found = state.ledger().matching(&page, changeable, until).await?;
+        left += found
+            .jobs
+            .iter()
+            .map(|job| u64::from(sees(principal, job)))
+            .sum::<u64>();
+        read += found.read;
         if left > MOST {
-            let detail = format!("more than {MOST} jobs match: narrow the filter, such as with `created_after`");
-            return Err(Problem::new(Kind::LimitExceeded, detail));
+            return Err(too_many(&format!("more than {MOST} jobs match")));
         }
-        until = until.or_else(|| read.first().map(|job| job.now));
-        page.after = read.last().map(|job| job.id);
-        if read.len() < page.limit as usize {
+        until = until.or_else(|| found.jobs.first().map(|job| job.now));
+        page.after = found.next;
+        if page.after.is_none() {
             break;
+        }
+        if read >= READ {
+            return Err(too_many(&format!("more than {READ} jobs would be read")));
         }
     }
     Ok(Cursor {
@@ -43,6 +53,11 @@ pub(super) async fn start(
         left,
         after: None,
     })
+}
+
+fn too_many(what: &str) -> Problem {
+    let detail = format!("{what}: narrow the filter, such as with `created_after`");
+    Problem::new(Kind::LimitExceeded, detail)
 }
 
 /// Returns whether the caller sees a job, within its bounds.

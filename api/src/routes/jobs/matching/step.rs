@@ -11,6 +11,7 @@ use super::cursor::Cursor;
 use super::params::Asked;
 use crate::auth::Principal;
 use crate::http::problem::{Kind, Problem};
+use crate::job::visible::rest;
 use crate::routes::answers::problems;
 use crate::state::AppState;
 
@@ -98,19 +99,19 @@ async fn step(
     // A request that is cut off would not tell how far it went.
     let stop = Instant::now() + state.config().api.request_timeout / 2;
     filter.after = at.after;
-    let read = state
+    let found = state
         .ledger()
         .matching(&filter, act.changeable(), Some(at.until))
         .await?;
-    let mut is_over = read.len() < filter.limit as usize;
+    let mut is_whole = true;
     let mut acted = Acted::default();
-    for job in &read {
+    for job in &found.jobs {
         if at.left == 0 {
             break;
         }
         if sees(principal, job) {
             if Instant::now() >= stop {
-                is_over = false;
+                is_whole = false;
                 break;
             }
             match act.on(state, principal, job.id).await {
@@ -120,19 +121,25 @@ async fn step(
                     Kind::JobEnded | Kind::JobNotEnded | Kind::Forgotten | Kind::NotFound => acted.unchanged += 1,
                     _ if acted == Acted::default() => return Err(problem),
                     _ => {
-                        is_over = false;
+                        is_whole = false;
                         break;
                     }
                 },
             }
             at.left -= 1;
+            at.after = Some(job.id);
         }
-        at.after = Some(job.id);
+    }
+    if is_whole && let Some(read) = found.next {
+        let place = rest(read, at.after);
+        // Another request must not begin at the same job.
+        let stays = filter.after.is_some_and(|start| place >= start);
+        at.after = Some(if stays { read } else { place });
     }
     if acted.refused > 0 {
         state.refusals().part(principal.actor(), act.noted()).await;
     }
-    if is_over {
+    if is_whole && found.next.is_none() {
         // Jobs that were counted, and changed before their turn.
         acted.unchanged = acted.unchanged.saturating_add(at.left);
         at.left = 0;
