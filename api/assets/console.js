@@ -6,6 +6,8 @@
 // data-again   a form that is sent in place as soon as it is there: the next step of a long act
 // data-copy    a button that copies the field with this id
 // data-events  the path of the page's events
+// data-sets    a slider that sets the field with this id; data-steps has the numbers of its steps, and the step after them
+//              empties the field
 // data-read    on a part: the path where the page is read again, if the page was the answer to a form
 //
 // A part has an id, and is on the page even if it is empty.
@@ -40,6 +42,16 @@
     }
   };
 
+  // Keeps what the reader has written into the fields of a part, and not sent.
+  const keep = (old, fresh) => {
+    for (const field of old.querySelectorAll('input[id]:not([type=file])')) {
+      const same = fresh.querySelector(`#${CSS.escape(field.id)}`);
+      if (!same || field.value === field.defaultValue) continue;
+      same.value = field.value;
+      if (field.ariaValueText) same.ariaValueText = field.ariaValueText;
+    }
+  };
+
   // Puts one part in place of another, and keeps what the reader has opened, scrolled or focused.
   const swap = (old, fresh) => {
     if (old.isEqualNode(fresh)) return;
@@ -60,10 +72,11 @@
     if (focus) focus.focus({ preventScroll: true });
   };
 
-  const replace = (page, selector) => {
+  const replace = (page, selector, isSent = false) => {
     localise(page);
     for (const old of document.querySelectorAll(selector)) {
       const fresh = old.id && page.getElementById(old.id);
+      if (fresh && !isSent) keep(old, fresh);
       if (fresh) swap(old, document.adoptNode(fresh));
     }
     document.body.dataset.events = page.body.dataset.events || '';
@@ -125,6 +138,7 @@
     form.setAttribute('aria-busy', 'true');
     try {
       const body = new URLSearchParams(new FormData(form, button));
+      const sent = [...form.querySelectorAll('input[id]:not([type=file])')].map((field) => [field, field.value]);
       const response = await fetch(form.action, { ...HTML, method: 'POST', body });
       const page = parse(await response.text());
       if (!response.ok) {
@@ -134,7 +148,9 @@
         location.assign(response.url);
       } else {
         say('');
-        replace(page, '[data-live], [data-part]');
+        // A part that stays under the focus keeps its fields: what was sent is no longer unsent.
+        for (const [field, value] of sent) field.defaultValue = value;
+        replace(page, '[data-live], [data-part]', true);
         const part = form.dataset.send && document.getElementById(form.dataset.send);
         if (part) part.focus();
         if (!source) listen();
@@ -152,6 +168,25 @@
     if (!form.matches('[data-send]')) return;
     event.preventDefault();
     if (!form.hasAttribute('aria-busy')) send(form, event.submitter);
+  });
+
+  // A slider and its field follow each other. Only the field is sent.
+  const join = (slider, field, isMoved) => {
+    const steps = slider.dataset.steps.split(' ').map(Number);
+    if (isMoved) field.value = steps[slider.value] ?? '';
+    else if (field.value.trim() === '') slider.value = steps.length;
+    else slider.value = Math.min(steps.filter((step) => step < Number(field.value)).length, steps.length - 1);
+    slider.ariaValueText = field.value.trim() === '' ? 'no limit' : `${field.value} a second`;
+  };
+
+  document.addEventListener('input', (event) => {
+    const field = event.target;
+    const isMoved = field.matches('[data-sets]');
+    const slider = isMoved ? field : field.id && document.querySelector(`[data-sets="${CSS.escape(field.id)}"]`);
+    if (!slider) return;
+    // A part is not replaced under a slider that has the focus. Some browsers give it none when it is dragged.
+    if (isMoved) slider.focus();
+    join(slider, document.getElementById(slider.dataset.sets), isMoved);
   });
 
   // Without a secure origin there is no clipboard: then the text is selected, for the reader to copy.

@@ -29,6 +29,7 @@ mod new;
 mod origin;
 mod overview;
 mod pages;
+mod pairs;
 mod plot;
 mod problem;
 mod root;

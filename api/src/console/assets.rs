@@ -21,7 +21,19 @@ pub(super) struct Asset {
     hash: u64,
 }
 
-pub(super) const STYLE: Asset = Asset::new("console", "css", "text/css", include_str!("../../assets/console.css"));
+/// The style, one file per kind of part. A page loads all of them as one file.
+// Of two rules with the same weight, the one in the later file counts.
+const STYLES: &str = concat!(
+    include_str!("../../assets/console/colours.css"),
+    include_str!("../../assets/console/frame.css"),
+    include_str!("../../assets/console/text.css"),
+    include_str!("../../assets/console/parts.css"),
+    include_str!("../../assets/console/tables.css"),
+    include_str!("../../assets/console/forms.css"),
+    include_str!("../../assets/console/plots.css"),
+);
+
+pub(super) const STYLE: Asset = Asset::new("console", "css", "text/css", STYLES);
 
 pub(super) const SCRIPT: Asset = Asset::new(
     "console",

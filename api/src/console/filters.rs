@@ -6,6 +6,7 @@ use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use serde::de::DeserializeOwned;
 
+use super::pairs;
 use crate::http::extract::Params;
 use crate::http::problem::Problem;
 
@@ -32,8 +33,7 @@ impl Filters {
 
     /// Returns the value of a parameter, empty if it is absent.
     pub(super) fn value(&self, name: &str) -> &str {
-        let found = self.0.iter().find(|(with, _)| with == name);
-        found.map_or("", |(_, value)| value)
+        pairs::value(&self.0, name)
     }
 
     /// Returns all parameters except one.

@@ -4,8 +4,8 @@ use axum::body::Body;
 use axum::extract::{FromRequest, FromRequestParts as _, Request};
 use axum::http::{HeaderMap, header};
 
-use super::multipart;
 use super::session::{Refused, Session};
+use super::{multipart, pairs};
 use crate::http::body::Incoming;
 use crate::http::limits::body_bytes::Held;
 use crate::http::problem::{Kind, Problem};
@@ -84,8 +84,7 @@ impl Fields {
 
     /// Returns the first value of a field, empty if there is none.
     pub(super) fn value(&self, name: &str) -> &str {
-        let found = self.pairs.iter().find(|(with, _)| with == name);
-        found.map_or("", |(_, value)| value)
+        pairs::value(&self.pairs, name)
     }
 
     /// Returns all fields with their values.
@@ -105,8 +104,7 @@ impl Fields {
 
     /// Returns the values of a field.
     pub(super) fn values<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
-        let pairs = self.pairs.iter().filter(move |(with, _)| with == name);
-        pairs.map(|(_, value)| value.as_str())
+        pairs::values(&self.pairs, name)
     }
 }
 

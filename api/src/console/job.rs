@@ -1,10 +1,12 @@
 //! The page of one job, and the acts on it.
 
 mod acts;
+mod course;
 mod page;
 mod request;
 mod sentence;
 mod shown;
+mod slider;
 mod stores;
 mod timeline;
 

@@ -1,6 +1,7 @@
 //! The API keys that Lethe makes itself. A secret is on one page only: the answer to the form that made it.
 
 mod bounds;
+mod facts;
 mod list;
 mod new;
 mod one;

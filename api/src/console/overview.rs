@@ -3,5 +3,6 @@
 mod needs;
 mod numbers;
 mod page;
+mod read;
 
 pub(super) use page::page;

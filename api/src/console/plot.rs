@@ -27,8 +27,9 @@ pub(super) struct Plot {
     says: String,
     /// The label of the upper end of the axis.
     top: String,
-    /// The label of the left end of the time axis.
+    /// The labels of the ends of the time axis.
     from: String,
+    to: String,
     lines: Vec<Drawn>,
 }
 
@@ -37,7 +38,8 @@ struct Drawn {
     label: &'static str,
     class: &'static str,
     points: String,
-    last: String,
+    /// The value that its legend has, in words.
+    said: String,
 }
 
 impl Plot {
@@ -56,22 +58,38 @@ impl Plot {
                 label: line.label,
                 class: line.class,
                 points: points(&line.values, most),
-                last: written(line.values.last().copied().unwrap_or_default()),
+                said: format!("{} now", written(line.values.last().copied().unwrap_or_default())),
             })
-            .collect();
-        let says: Vec<String> = lines
-            .iter()
-            .map(|line| format!("{}: {} now", line.label, line.last))
             .collect();
         Self {
             id,
             title,
-            says: says.join(", "),
+            says: says(&lines),
             top: written(most),
             from,
+            to: "now".to_owned(),
             lines,
         }
     }
+
+    /// Returns the plot with a time axis that ends at `to`, and with `said` in place of the last values.
+    pub(super) fn until(mut self, to: String, said: &str) -> Self {
+        for line in &mut self.lines {
+            said.clone_into(&mut line.said);
+        }
+        self.says = says(&self.lines);
+        self.to = to;
+        self
+    }
+}
+
+/// Returns the values of lines in words.
+fn says(lines: &[Drawn]) -> String {
+    let said: Vec<String> = lines
+        .iter()
+        .map(|line| format!("{}: {}", line.label, line.said))
+        .collect();
+    said.join(", ")
 }
 
 /// Returns the points of a line, the greatest value at the top.
@@ -114,5 +132,8 @@ mod tests {
         let svg = plot.render().unwrap();
         assert!(svg.contains("a &#38; b: 2 now"), "{svg}");
         assert!(!svg.contains("style="), "{svg}");
+        let svg = plot.until("end".to_owned(), "1.5 on average").render().unwrap();
+        assert!(svg.contains(">end</text>") && !svg.contains("now"), "{svg}");
+        assert_eq!(svg.matches("a &#38; b: 1.5 on average").count(), 2, "{svg}");
     }
 }

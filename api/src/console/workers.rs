@@ -1,6 +1,5 @@
 //! The workers, also those that have gone.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use askama::Template;
@@ -12,13 +11,13 @@ use super::frame::{Frame, answer};
 use super::links;
 use super::session::Session;
 use super::words::{self, Moment};
-use crate::auth::Principal;
 use crate::http::problem::Problem;
-use crate::routes::workers::{Worker, listed, reported};
+use crate::routes::workers::{Worker, reported};
 use crate::state::AppState;
+use crate::workers::is_heard;
 
 /// For how long a worker that has gone is shown. The ledger keeps its last report for at least as long.
-const SHOWN: Duration = Duration::from_hours(24);
+pub(super) const SHOWN: Duration = Duration::from_hours(24);
 
 /// The page.
 #[derive(Template)]
@@ -72,28 +71,19 @@ impl Row {
 
 /// Shows the workers that reported within a day.
 pub(super) async fn page(State(state): State<AppState>, session: Session) -> Result<Response, Problem> {
-    let (shown, heard) = read(&state, &session.principal).await?;
+    let shown = reported(&state, &session.principal, SHOWN).await?;
+    let shown = shown.into_iter().map(|row| {
+        let is_gone = !is_heard(&row);
+        (Worker::from(row), is_gone)
+    });
     let frame = Frame::of(&session, links::WORKERS, "Workers").with_events(links::EVENTS);
-    Ok(answer(StatusCode::OK, frame, |frame| Workers::of(frame, shown, &heard)))
-}
-
-/// Returns the workers that reported within a day, and those that still report. The others have gone.
-pub(super) async fn read(state: &AppState, principal: &Principal) -> Result<(Vec<Worker>, Vec<Worker>), Problem> {
-    // In this order a worker that reports in between is not taken for one that has gone.
-    let shown = reported(state, principal, SHOWN).await?.workers;
-    let heard = listed(state, principal).await?.workers;
-    Ok((shown, heard))
+    Ok(answer(StatusCode::OK, frame, |frame| Workers::of(frame, shown)))
 }
 
 impl Workers {
-    /// Returns the page with `shown` workers. Those that are not among `heard` have gone.
-    fn of(frame: Frame, shown: Vec<Worker>, heard: &[Worker]) -> Self {
-        let heard: BTreeSet<&str> = heard.iter().map(|worker| worker.name.as_str()).collect();
-        let row = |worker: Worker| {
-            let is_gone = !heard.contains(worker.name.as_str());
-            Row::of(worker, is_gone)
-        };
-        let mut rows: Vec<Row> = shown.into_iter().map(row).collect();
+    /// Returns the page with these workers, and whether each has gone.
+    fn of(frame: Frame, shown: impl Iterator<Item = (Worker, bool)>) -> Self {
+        let mut rows: Vec<Row> = shown.map(|(worker, is_gone)| Row::of(worker, is_gone)).collect();
         rows.sort_by_key(|row| !row.is_gone);
         Self {
             frame,
@@ -134,9 +124,8 @@ mod tests {
     }
 
     fn page(shown: &[&str], heard: &[&str]) -> Workers {
-        let heard: Vec<Worker> = heard.iter().copied().map(worker).collect();
-        let shown = shown.iter().copied().map(worker).collect();
-        Workers::of(Frame::outside("Workers"), shown, &heard)
+        let shown = shown.iter().map(|name| (worker(name), !heard.contains(name)));
+        Workers::of(Frame::outside("Workers"), shown)
     }
 
     #[test]

@@ -8,6 +8,7 @@ mod keys;
 mod matching;
 mod new;
 mod origins;
+mod overview;
 mod personal;
 mod schedules;
 mod sessions;

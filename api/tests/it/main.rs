@@ -28,6 +28,7 @@ mod reading;
 mod refusals;
 mod rights;
 mod schedules;
+mod seeing;
 mod stopping;
 mod stores;
 mod tasks;

@@ -10,14 +10,17 @@ use lethe_common::job::JobId;
 use lethe_common::ledger::{JobView, WarningCode};
 use lethe_common::state::State as JobState;
 
+use super::course;
 use super::request::Request;
 use super::sentence::sentence;
 use super::shown::{Listed, Shown};
+use super::slider::Slider;
 use super::stores::Store;
 use super::timeline::Step;
 use crate::console::cause::{self, Cause};
 use crate::console::event_stream::SEEN;
 use crate::console::frame::{Frame, answer};
+use crate::console::plot::Plot;
 use crate::console::session::Session;
 use crate::console::words;
 use crate::console::{jobs, links};
@@ -43,12 +46,15 @@ struct Page {
     /// The caller's own words about it.
     marks: Vec<(String, String)>,
     stores: Vec<Store>,
+    /// How fast its attempt went.
+    plot: Option<Plot>,
     warnings: Vec<String>,
     steps: Vec<Step>,
     outcomes: Vec<Listed>,
     request: Request,
     shown: Shown,
     pace: String,
+    slider: Slider,
     acts: Acts,
 }
 
@@ -64,8 +70,8 @@ pub(in crate::console) struct Why {
 struct Acts {
     cancel: bool,
     retry: bool,
-    /// Whether the caller may see the person of the job.
-    selection: bool,
+    /// The button that shows personal data of the job; `None` if the caller may not see it.
+    reveal: Option<&'static str>,
 }
 
 /// Shows a job.
@@ -82,6 +88,10 @@ pub(super) async fn with(state: &AppState, session: &Session, id: JobId, shown: 
     let view = visible(state, &session.principal, id).await?;
     let acts = acts(session, &view);
     let outcomes = Listed::all(&view);
+    let course = match view.started_at {
+        Some(_) => state.ledger().course(id).await?,
+        None => None,
+    };
     let job = Job::from(view);
     let path = links::job(job.id);
     let frame = Frame::of(session, links::JOBS, format!("Job about {}", jobs::place(&job)));
@@ -102,12 +112,14 @@ pub(super) async fn with(state: &AppState, session: &Session, id: JobId, shown: 
         why: why(&job),
         marks: words::marks(job.reference.as_deref(), &job.labels),
         stores: Store::all(&job),
+        plot: course.and_then(|course| course::plot(&job, &course)),
         warnings: job.warnings.iter().map(warned).collect(),
         steps: Step::all(&job),
         outcomes,
         request: Request::of(&job, &shown),
         shown,
         pace: job.per_second.as_ref().map(ToString::to_string).unwrap_or_default(),
+        slider: Slider::of(job.per_second.as_ref()),
         acts,
         path,
     }))
@@ -115,10 +127,15 @@ pub(super) async fn with(state: &AppState, session: &Session, id: JobId, shown: 
 
 fn acts(session: &Session, view: &JobView) -> Acts {
     let controls = session.principal.require_control(view).is_ok();
+    let reveal = match view.kind.as_str() {
+        "ids" => "Show the ids, the owner and the workspace",
+        "subject" => "Show the person",
+        _ => "Show the owner and the workspace",
+    };
     Acts {
         cancel: controls && !view.state.is_ended(),
         retry: controls && matches!(view.state, JobState::Failed | JobState::Cancelled) && view.forgotten_at.is_none(),
-        selection: controls && view.forgotten_at.is_none(),
+        reveal: (controls && view.forgotten_at.is_none()).then_some(reveal),
     }
 }
 

@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use axum::extract::State;
 use axum::response::Response;
 use lethe_common::job::{JobId, Outcome};
-use lethe_common::ledger::{Act, Aim, JobView, Object};
+use lethe_common::ledger::{Act, Aim, JobView, ListedIds, Object};
 use strum::IntoEnumIterator as _;
 
 use super::page::with;
+use super::request::MOST_IDS;
 use crate::auth::Principal;
 use crate::console::form::Posted;
 use crate::console::words;
@@ -22,8 +23,15 @@ use crate::state::AppState;
 #[derive(Default)]
 pub(super) struct Shown {
     pub(super) items: Option<Items>,
+    pub(super) selection: Option<Selection>,
+}
+
+/// The memories that a job is about.
+pub(super) struct Selection {
     /// The person, the owner and the workspace.
-    pub(super) selection: Option<Aim>,
+    pub(super) aim: Aim,
+    /// The ids, of a job by ids.
+    pub(super) listed: ListedIds,
 }
 
 /// A page of a job's memories.
@@ -85,22 +93,23 @@ pub(in crate::console) async fn show_items(
     with(&state, &session, id, shown).await
 }
 
-/// Shows the person, the owner and the workspace of a job.
+/// Shows the ids, the person, the owner and the workspace of a job.
 pub(in crate::console) async fn show_selection(
     State(state): State<AppState>,
     JobPath(id): JobPath,
     Posted { session, .. }: Posted,
 ) -> Result<Response, Problem> {
-    let selection = Some(aim(&state, &session.principal, id).await?);
+    let selection = Some(selection(&state, &session.principal, id).await?);
     with(&state, &session, id, Shown { items: None, selection }).await
 }
 
-/// Returns the person, the owner and the workspace of a job to a caller that controls it.
-async fn aim(state: &AppState, principal: &Principal, id: JobId) -> Result<Aim, Problem> {
+/// Returns the ids, the person, the owner and the workspace of a job to a caller that controls it.
+async fn selection(state: &AppState, principal: &Principal, id: JobId) -> Result<Selection, Problem> {
     principal.require_control(&visible(state, principal, id).await?)?;
     let aim = state.ledger().aims(&[id]).await?.remove(&id);
     let forgotten = || Problem::new(Kind::Forgotten, "the retention of this job's ids has passed");
     let aim = aim.ok_or_else(forgotten)?;
+    let listed = state.ledger().first_ids(id, MOST_IDS).await?;
     state.readings().note(principal, Act::JobItems, Object::Job(id)).await?;
-    Ok(aim)
+    Ok(Selection { aim, listed })
 }

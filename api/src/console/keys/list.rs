@@ -5,7 +5,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 
-use super::bounds::bounds;
+use super::facts::Facts;
 use super::new::asked;
 use super::scopes::{Choice, READ_ONLY};
 use super::secret::Secret;
@@ -15,9 +15,7 @@ use crate::console::frame::{Frame, answer};
 use crate::console::links;
 use crate::console::pages::{AFTER, Pages};
 use crate::console::session::Session;
-use crate::console::words::Moment;
 use crate::http::problem::Problem;
-use crate::routes::keys::KeyAnswer;
 use crate::routes::keys::create::made;
 use crate::routes::keys::list::{KeyList, KeyParams, listed};
 use crate::state::AppState;
@@ -31,43 +29,12 @@ const PRESET: &str = "preset";
 struct Keys {
     frame: Frame,
     secret: Secret,
-    rows: Vec<Row>,
+    rows: Vec<Facts>,
     pages: Pages,
     scopes: Vec<Choice>,
     targets: Vec<String>,
     /// The path of this page with the scopes of a key that only reads.
     read_only: String,
-}
-
-/// A key in the list.
-struct Row {
-    path: String,
-    name: String,
-    scopes: String,
-    bounds: String,
-    created_by: String,
-    created: Option<Moment>,
-    used: Option<Moment>,
-    ends: Option<Moment>,
-    is_expired: bool,
-    has_two: bool,
-}
-
-impl From<KeyAnswer> for Row {
-    fn from(key: KeyAnswer) -> Self {
-        Self {
-            path: links::key(&key.name),
-            bounds: bounds(&key),
-            scopes: key.scopes.join(", "),
-            created: key.created_at.map(Moment),
-            used: key.last_used_at.map(Moment),
-            ends: key.expires_at.map(Moment),
-            is_expired: key.expired,
-            has_two: key.previous_secret_ends_at.is_some(),
-            created_by: key.created_by,
-            name: key.name,
-        }
-    }
 }
 
 /// Shows the keys.
@@ -110,7 +77,7 @@ fn shown(state: &AppState, session: &Session, filters: &Filters, list: KeyList, 
     answer(StatusCode::OK, frame, |frame| Keys {
         frame,
         secret,
-        rows: list.keys.into_iter().map(Row::from).collect(),
+        rows: list.keys.into_iter().map(Facts::from).collect(),
         pages,
         scopes: Choice::all(filters.value(PRESET)),
         targets,

@@ -7,13 +7,12 @@ use axum::response::Response;
 use lethe_common::config::is_name;
 use lethe_common::ledger::{Act, Object};
 
-use super::bounds::bounds;
+use super::facts::Facts;
 use super::secret::Secret;
 use crate::console::form::Posted;
 use crate::console::frame::{Frame, answer};
 use crate::console::links;
 use crate::console::session::{Session, see};
-use crate::console::words::Moment;
 use crate::http::extract::NamePath;
 use crate::http::problem::Problem;
 use crate::routes::keys::revoke::revoked;
@@ -30,17 +29,7 @@ type Bound = Vec<(&'static str, String)>;
 struct Page {
     frame: Frame,
     secret: Secret,
-    path: String,
-    name: String,
-    scopes: String,
-    bounds: String,
-    created_by: String,
-    created: Option<Moment>,
-    used: Option<Moment>,
-    ends: Option<Moment>,
-    is_expired: bool,
-    /// The time when the older of two secrets stops.
-    older_ends: Option<Moment>,
+    key: Facts,
     /// Whether the session of this page uses the key.
     is_own: bool,
     /// Whether the key is bound to a person or to workspaces.
@@ -55,19 +44,10 @@ fn with(session: &Session, key: KeyAnswer, secret: Secret, shown: Option<Bound>)
     answer(StatusCode::OK, frame, |frame| Page {
         frame,
         secret,
-        path: links::key(&key.name),
-        bounds: bounds(&key),
-        scopes: key.scopes.join(", "),
-        created: key.created_at.map(Moment),
-        used: key.last_used_at.map(Moment),
-        ends: key.expires_at.map(Moment),
-        is_expired: key.expired,
-        older_ends: key.previous_secret_ends_at.map(Moment),
         is_own: key.name == session.principal.name,
         is_bound: key.user.is_some() || key.workspaces.is_some(),
         shown,
-        created_by: key.created_by,
-        name: key.name,
+        key: key.into(),
     })
 }
 

@@ -3,6 +3,7 @@
 use uuid::Uuid;
 
 use crate::console::form::Fields;
+use crate::console::pairs;
 
 /// The field with the way to select memories.
 const BY: &str = "by";
@@ -99,14 +100,12 @@ impl Entered {
 
     /// Returns the first value of a field, empty if there is none.
     pub(super) fn value(&self, name: &str) -> &str {
-        let found = self.pairs.iter().find(|(with, _)| with == name);
-        found.map_or("", |(_, value)| value)
+        pairs::value(&self.pairs, name)
     }
 
     /// Returns all values of a field.
     pub(super) fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
-        let named = self.pairs.iter().filter(move |(with, _)| with == name);
-        named.map(|(_, value)| value.as_str())
+        pairs::values(&self.pairs, name)
     }
 
     /// Returns the lines of a field that hold something.

@@ -4,16 +4,14 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::SignedDuration;
-use lethe_common::state::State as JobState;
+use lethe_common::ledger::Glance;
 
 use super::numbers::Numbers;
+use super::read::Read;
 use crate::auth::Principal;
 use crate::console::cause::{self, Cause};
-use crate::console::filters::Filters;
 use crate::console::{jobs, links, words};
-use crate::http::problem::{Kind, Problem};
-use crate::job::answer::Job;
-use crate::routes::jobs::list;
+use crate::job::answer::WaitAnswer;
 use crate::routes::targets::{self, TargetAnswer};
 use crate::state::AppState;
 
@@ -23,19 +21,8 @@ const OLD: Duration = Duration::from_hours(1);
 /// For how long a failed job needs somebody, at the longest.
 const FAILED_WITHIN: SignedDuration = SignedDuration::from_hours(24);
 
-/// The most jobs of a kind that are named one by one.
-const NAMED: &str = "10";
-
 /// The most workers that are named.
 const NAMED_WORKERS: usize = 3;
-
-/// The states of jobs that may be stuck.
-const MOVING: [JobState; 4] = [
-    JobState::Queued,
-    JobState::Planning,
-    JobState::Running,
-    JobState::Verifying,
-];
 
 /// A condition that needs somebody.
 pub(super) struct Need {
@@ -85,18 +72,12 @@ impl Need {
 }
 
 /// Returns the conditions that need somebody, as far as the caller sees them. First come those that keep memories.
-pub(super) async fn needs(
-    state: &AppState,
-    principal: &Principal,
-    numbers: Option<&Numbers>,
-) -> Result<Vec<Need>, Problem> {
-    let mut needs = of_failed(state, principal).await?;
-    needs.extend(of_stuck(state, principal).await?);
-    match targets::listed(state, principal).await {
-        Ok(list) => needs.extend(list.targets.iter().flat_map(of_target)),
-        // The caller may read jobs of its own only.
-        Err(problem) if problem.kind == Kind::Forbidden => {}
-        Err(problem) => return Err(problem),
+pub(super) fn needs(state: &AppState, principal: &Principal, read: &Read, numbers: Option<&Numbers>) -> Vec<Need> {
+    let mut needs = of_failed(state, &read.jobs);
+    needs.extend(of_stuck(&read.jobs));
+    if let Some(operation) = &read.operation {
+        let targets = targets::told(state, principal, &operation.pauses, &operation.heard);
+        needs.extend(targets.iter().flat_map(of_target));
     }
     needs.extend(numbers.into_iter().flat_map(of_numbers));
     if !state.doorbell().state().is_up() {
@@ -104,15 +85,13 @@ pub(super) async fn needs(
         needs.push(Need::new("warn", what.to_owned(), "Look at Redis. Nothing is lost."));
     }
     needs.sort_by_key(|need| need.level != "bad");
-    Ok(needs)
+    needs
 }
 
-async fn of_failed(state: &AppState, principal: &Principal) -> Result<Vec<Need>, Problem> {
-    let filters = Filters::of([("state", JobState::Failed.as_str()), ("limit", NAMED)]);
-    let list = list::listed(state, principal, filters.read()?).await?;
-    let since = state.clock().now() - FAILED_WITHIN;
-    let recent = list.jobs.iter().filter(|job| job.ended_at.is_none_or(|at| at >= since));
-    Ok(recent.map(of_job).collect())
+fn of_failed(state: &AppState, jobs: &[Glance]) -> Vec<Need> {
+    let since = (state.clock().now() - FAILED_WITHIN).as_millisecond();
+    let recent = jobs.iter().filter(|job| job.ended_at.is_some_and(|at| at >= since));
+    recent.map(of_job).collect()
 }
 
 /// Jobs that wait for the same reason.
@@ -125,37 +104,40 @@ struct Waiting {
 }
 
 // A store that is down makes many jobs wait: they are one condition.
-async fn of_stuck(state: &AppState, principal: &Principal) -> Result<Vec<Need>, Problem> {
+fn of_stuck(jobs: &[Glance]) -> Vec<Need> {
     let mut waiting: BTreeMap<(String, &str, Option<String>), Waiting> = BTreeMap::new();
-    for moving in MOVING {
-        let filters = Filters::of([("state", moving.as_str())]);
-        let list = list::listed(state, principal, filters.read()?).await?;
-        for job in &list.jobs {
-            let Some(wait) = job.waits_for.as_ref().filter(|wait| cause::needs_somebody(wait)) else {
-                continue;
-            };
-            let same = (jobs::place(job), wait.reason, wait.code.clone());
-            let first = || Waiting {
-                jobs: 0,
-                detail: wait.detail.clone(),
-                remedy: cause::remedy(wait),
-                path: links::job(job.id),
-            };
-            waiting.entry(same).or_insert_with(first).jobs += 1;
-        }
+    for job in jobs {
+        let wait = job.waits_for.clone().map(WaitAnswer::from);
+        let Some(wait) = wait.filter(cause::needs_somebody) else {
+            continue;
+        };
+        let same = (place(job), wait.reason, wait.code.clone());
+        let first = || Waiting {
+            jobs: 0,
+            remedy: cause::remedy(&wait),
+            detail: wait.detail,
+            path: links::job(job.id),
+        };
+        waiting.entry(same).or_insert_with(first).jobs += 1;
     }
     let need = |((place, ..), waiting): ((String, &str, Option<String>), Waiting)| {
         let jobs = words::many(waiting.jobs, "job", "jobs");
         let what = format!("Waiting: {jobs} about {place}. {}", waiting.detail);
         Need::new("warn", what, waiting.remedy).at_job(waiting.path)
     };
-    Ok(waiting.into_iter().map(need).collect())
+    waiting.into_iter().map(need).collect()
 }
 
-fn of_job(job: &Job) -> Need {
-    let cause = job.error_code.as_deref().map(Cause::of);
+/// Returns the place of a job's memories.
+fn place(job: &Glance) -> String {
+    jobs::place_of(job.target.as_deref(), job.table.as_deref())
+}
+
+fn of_job(job: &Glance) -> Need {
+    let code = job.error_code.clone().map(String::from);
+    let cause = code.as_deref().map(Cause::of);
     let why = cause.map_or("", |cause| cause.what);
-    let what = format!("A job about {} failed. {why}", jobs::place(job));
+    let what = format!("A job about {} failed. {why}", place(job));
     let remedy = cause.map_or("Look at the job.", |cause| cause.remedy);
     Need::new("bad", what, remedy).at_job(links::job(job.id))
 }

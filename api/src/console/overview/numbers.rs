@@ -2,16 +2,13 @@
 
 use std::time::Duration;
 
-use lethe_common::config::Scope;
 use lethe_common::state::State as JobState;
 use strum::IntoEnumIterator as _;
 
-use crate::auth::Principal;
-use crate::console::links;
+use super::read::Read;
 use crate::console::plot::{Line, Plot};
-use crate::console::{words, workers};
+use crate::console::{links, words};
 use crate::history::Sample;
-use crate::http::problem::Problem;
 use crate::state::AppState;
 
 /// The numbers of the service as a whole.
@@ -41,31 +38,23 @@ impl Numbers {
     }
 }
 
-/// Returns the numbers, for a caller that may read all of them.
-pub(super) async fn numbers(state: &AppState, principal: &Principal) -> Result<Option<Numbers>, Problem> {
-    if principal.require(Scope::JobsRead).is_err() || principal.require_all_of(None).is_err() {
-        return Ok(None);
-    }
-    // All open pages share a read.
-    let read = async { Ok::<_, Problem>(state.ledger().service_state(0).await?) };
-    let service = state.service().get(read).await?;
-    let (shown, workers) = workers::read(state, principal).await?;
-    let is_gone = |name: &String| workers.iter().all(|worker| worker.name != *name);
-    let gone = shown.into_iter().map(|worker| worker.name).filter(is_gone).collect();
+/// Returns the numbers; `None` for a caller that may not read all of them.
+pub(super) fn numbers(state: &AppState, read: &Read) -> Option<Numbers> {
+    let (queue, operation) = (read.queue.as_ref()?, read.operation.as_ref()?);
     let shown = JobState::iter().filter(|state| !state.is_ended() && *state != JobState::Receiving);
     let states = shown.map(JobState::as_str).map(|state| InState {
         state,
-        jobs: words::count(service.jobs.get(state).copied().unwrap_or(0)),
+        jobs: words::count(queue.jobs.get(state).copied().unwrap_or(0)),
         path: links::jobs([("state", state)]),
     });
-    Ok(Some(Numbers {
+    Some(Numbers {
         states: states.collect(),
-        oldest: Duration::from_millis(service.oldest_ms),
-        workers: workers.len(),
-        gone,
-        slots: words::count(workers.iter().map(|worker| worker.slots).sum()),
+        oldest: Duration::from_millis(queue.oldest_ms),
+        workers: operation.heard.len(),
+        gone: operation.gone.iter().map(|worker| worker.name.clone()).collect(),
+        slots: words::count(operation.heard.iter().map(|worker| worker.slots).sum()),
         plots: plots(&state.history().all()),
-    }))
+    })
 }
 
 /// Returns the plots of samples, the newest last.

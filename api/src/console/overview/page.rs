@@ -6,6 +6,7 @@ use axum::response::Response;
 
 use super::needs::{Need, needs};
 use super::numbers::{Numbers, numbers};
+use super::read::read;
 use crate::console::frame::{Frame, answer};
 use crate::console::links;
 use crate::console::session::Session;
@@ -18,18 +19,23 @@ use crate::state::AppState;
 struct Overview {
     frame: Frame,
     needs: Vec<Need>,
+    /// The path of the jobs that failed, if older ones were not looked at.
+    failed: Option<String>,
     /// The numbers of the whole service; `None` for a caller that sees only a part of it.
     numbers: Option<Numbers>,
 }
 
 /// Shows the overview.
 pub(in crate::console) async fn page(state: &AppState, session: &Session) -> Result<Response, Problem> {
-    let numbers = numbers(state, &session.principal).await?;
-    let needs = needs(state, &session.principal, numbers.as_ref()).await?;
+    let read = read(state, &session.principal).await?;
+    let numbers = numbers(state, &read);
+    let needs = needs(state, &session.principal, &read, numbers.as_ref());
+    let failed = read.is_cut.then(|| links::jobs([("state", "failed")]));
     let frame = Frame::of(session, links::OVERVIEW, "Overview").with_events(links::EVENTS);
     Ok(answer(StatusCode::OK, frame, |frame| Overview {
         frame,
         needs,
+        failed,
         numbers,
     }))
 }

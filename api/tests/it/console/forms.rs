@@ -50,13 +50,16 @@ async fn the_pace_of_a_job_is_set_and_lifted() {
     let id = app.accepted("eraser").await;
     let (page, form) = (format!("/console/jobs/{id}"), format!("/console/jobs/{id}/pace"));
     let browser = Browser::signed_in(&app, "eraser").await;
-    for (written, expected) in [("7.5", json!(7.5)), ("", Value::Null)] {
+    for (written, expected, step) in [("7.5", json!(7.5), 3), ("", Value::Null, 19)] {
         let answer = browser.post(&page, &form, &[("per_second", written)]).await;
         assert_eq!(answer.status, 303, "{}", answer.text);
         assert_eq!(
             app.get("root", &format!("/v1/jobs/{id}")).await.body["per_second"],
             expected
         );
+        let slider = format!("type=\"range\" min=\"0\" max=\"19\" value=\"{step}\" data-sets=\"per_second\"");
+        let shown = browser.get(&page).await.text;
+        assert!(shown.contains(&slider), "{slider}: {shown}");
     }
     let wrong = browser.post(&page, &form, &[("per_second", "fast")]).await;
     assert_eq!(wrong.status, 422);
@@ -83,6 +86,7 @@ async fn a_caller_that_only_reads_is_offered_no_act_and_may_do_none() {
     let reader = Browser::signed_in(&app, "reader").await;
     let shown = reader.get(&page).await;
     assert_eq!(shown.status, 200);
+    assert!(!shown.text.contains("type=\"range\""), "{}", shown.text);
     for act in ["cancel", "pace", "retry", "selection"] {
         let path = format!("{page}/{act}");
         assert!(!shown.text.contains(&path), "{act}: {}", shown.text);

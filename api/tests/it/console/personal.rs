@@ -1,10 +1,11 @@
 //! Personal data is on no page until somebody asks for it, and asking leaves an audit event.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::browser::Browser;
 use crate::app::App;
 use crate::audit::{failed, trail};
+use crate::callers::TWO;
 
 #[tokio::test]
 async fn a_page_names_nobody_before_somebody_asks() {
@@ -37,6 +38,106 @@ async fn a_page_names_nobody_before_somebody_asks() {
         shown.text.contains("ben@example.org") && shown.text.contains("w-of-ben"),
         "{}",
         shown.text
+    );
+}
+
+#[tokio::test]
+async fn the_ids_of_a_job_are_in_its_request_after_a_form_asked() {
+    let app = App::new().await;
+    let body = json!({"select": {"ids": ["-rf", "o'neil"]}});
+    let page = format!("/console/jobs/{}", app.create("eraser", &body).await.job());
+    let root = Browser::signed_in(&app, "root").await;
+    let hidden = root.get(&page).await.text;
+    assert!(!hidden.contains("neil") && !hidden.contains("-rf"), "{hidden}");
+    assert!(hidden.contains("Show the ids, the owner and the workspace"), "{hidden}");
+    assert!(hidden.contains("Put your own values"), "{hidden}");
+    let before = trail(&app).await.len();
+    let shown = root.post(&page, &format!("{page}/selection"), &[]).await.text;
+    for said in [
+        "&#34;-rf&#34;",
+        "-- &#39;-rf&#39; &#39;o&#39;\\&#39;&#39;neil&#39;",
+        "application/json",
+    ] {
+        assert!(shown.contains(said), "{said}: {shown}");
+    }
+    assert!(!shown.contains("Put your own values"), "{shown}");
+    let events = trail(&app).await;
+    assert_eq!((events.len(), events[0].act.as_str()), (before + 1, "job.items"));
+    let again = root.get(&page).await.text;
+    assert!(!again.contains("neil"), "the page does not remember it");
+}
+
+#[tokio::test]
+async fn the_request_of_a_job_is_no_broader_than_the_job() {
+    let app = App::with(TWO).await;
+    let root = Browser::signed_in(&app, "root").await;
+    let request = async |body: Value| {
+        let page = format!("/console/jobs/{}", app.create("root", &body).await.job());
+        let hidden = root.get(&page).await.text;
+        assert!(hidden.contains("conditions that are not shown"), "{hidden}");
+        root.post(&page, &format!("{page}/selection"), &[]).await.text
+    };
+    for (field, option) in [("user_id", "user"), ("agent_id", "agent")] {
+        let shown = request(json!({"select": {"subject": {(field): "-x", "workspace": "w"}}})).await;
+        assert!(shown.contains("--workspace=&#39;w&#39;"), "{shown}");
+        let (option, json) = (
+            format!("--{option}=&#39;-x&#39;"),
+            format!("&#34;{field}&#34;: &#34;-x&#34;"),
+        );
+        assert!(shown.contains(&option) && shown.contains(&json), "{shown}");
+        assert!(!shown.contains("conditions that are not shown"), "{shown}");
+    }
+    let workspace = request(json!({"select": {"subject": {"workspace": "w"}}})).await;
+    assert!(
+        !workspace.contains("lethe submit") && workspace.contains("curl"),
+        "{workspace}"
+    );
+    let owned = json!({"select": {"ids": ["a"]}, "owner": "-x", "kind": "note", "reference": "a … b"});
+    let shown = request(owned).await;
+    assert!(
+        shown.contains("--owner=&#39;-x&#39;") && shown.contains("--kind=&#39;note&#39;"),
+        "{shown}"
+    );
+    assert!(
+        !shown.contains("conditions that are not shown"),
+        "a mark hides nothing: {shown}"
+    );
+    let queried = request(json!({"select": {"query": {"all": true}}, "target": "main", "owner": "x"})).await;
+    assert!(queried.contains("conditions that are not shown"), "{queried}");
+}
+
+#[tokio::test]
+async fn too_many_ids_for_a_command_are_sent_from_a_file() {
+    let app = App::new().await;
+    let root = Browser::signed_in(&app, "root").await;
+    let shown = async |n: usize| {
+        let ids: Vec<String> = (0..n).map(|n| format!("memory-{n}")).collect();
+        let body = json!({"select": {"ids": ids}, "dry_run": true, "labels": {"team": "a b"}});
+        let page = format!("/console/jobs/{}", app.create("eraser", &body).await.job());
+        root.post(&page, &format!("{page}/selection"), &[]).await.text
+    };
+    let all = shown(100).await;
+    assert!(all.contains("memory-99") && !all.contains("ids.ndjson"), "{all}");
+    let many = shown(101).await;
+    assert!(!many.contains("memory-"), "{many}");
+    for said in [
+        "write them to <code>ids.ndjson</code>",
+        "application/x-ndjson",
+        "<code>lethe submit",
+        "--ids-file=&#39;ids.ndjson&#39;",
+    ] {
+        assert!(many.contains(said), "{said}: {many}");
+    }
+    assert!(!many.contains("Put your own values"), "{many}");
+    // The command makes the same job.
+    let (_, rest) = many.split_once("$LETHE_URL/v1/jobs").expect("a command");
+    let query = rest.split("&#34;").next().expect("a query").replace("&#38;", "&");
+    let id = app.upload(&query, &[], "\"memory-0\"\n").await.job();
+    let job = app.get("root", &format!("/v1/jobs/{id}")).await.body;
+    assert_eq!(
+        (&job["dry_run"], &job["labels"]["team"]),
+        (&json!(true), &json!("a b")),
+        "{query}"
     );
 }
 
