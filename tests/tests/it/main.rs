@@ -41,6 +41,7 @@ mod numbers;
 mod opensearch;
 mod otlp;
 mod outage;
+mod overview;
 mod pieces;
 mod planning;
 mod points;

@@ -7,6 +7,7 @@
 #![expect(clippy::print_stdout, reason = "it answers on its terminal")]
 
 mod accept;
+mod console;
 mod figures;
 mod large;
 mod load;
@@ -38,7 +39,7 @@ use sizes::Sizes;
 const BATCH: usize = 1_000;
 
 /// The benchmarks that run unless others are named. `peers` needs what `tests/run` installs for it.
-const USUAL: [&str; 15] = [
+const USUAL: [&str; 16] = [
     "accept",
     "pickup",
     "singles",
@@ -52,6 +53,7 @@ const USUAL: [&str; 15] = [
     "scale",
     "idle",
     "backlog",
+    "console",
     "neighbours",
     "overload",
 ];
@@ -100,6 +102,7 @@ async fn run(name: &str, sizes: &Sizes, figures: &mut Figures) {
         "scale" => Box::pin(query::scale()).await,
         "idle" => Box::pin(standing::idle()).await,
         "backlog" => Box::pin(standing::backlog()).await,
+        "console" => Box::pin(console::console(sizes)).await,
         "neighbours" => Box::pin(neighbours::neighbours()).await,
         "overload" => Box::pin(overload::overload()).await,
         _ => panic!("no benchmark is called {name}; there are peers, {}", USUAL.join(", ")),

@@ -12,6 +12,8 @@ pub(crate) struct Sizes {
     pub(crate) ids: usize,
     /// Rows of the largest purge by query.
     pub(crate) rows: usize,
+    /// Jobs beside which the console is read.
+    pub(crate) jobs: usize,
 }
 
 impl Sizes {
@@ -22,6 +24,7 @@ impl Sizes {
         times: 3,
         ids: 100_000,
         rows: 1_000_000,
+        jobs: 100_000,
     };
 
     /// A look at whether the benchmark itself works.
@@ -31,6 +34,7 @@ impl Sizes {
         times: 1,
         ids: 2_000,
         rows: 5_000,
+        jobs: 2_000,
     };
 
     /// Returns the sizes of a run; `LETHE_BENCH_ROWS` says another number of rows.
