@@ -66,7 +66,17 @@ CREATE TABLE jobs (
     warnings       TEXT,                      -- JSON objects with commas between them: what somebody should know
     preview        TEXT,                      -- JSON: what a look found in each table; leaves with the retention
     summary        TEXT,                      -- counts per store, once the partitions are gone
-    cleared        BIGINT NOT NULL DEFAULT 0  -- of a forgotten job: whether its ids and partitions are gone
+    cleared        BIGINT NOT NULL DEFAULT 0, -- of a forgotten job: whether its ids and partitions are gone
+    endings        BIGINT NOT NULL DEFAULT 0, -- times it has ended with a receipt: 1, and each retry that ended
+    fingerprint_key TEXT,                     -- 64 hexadecimal digits, of this job alone; leaves with the retention
+    fingerprints   TEXT,                      -- JSON: keyed hashes of the request and of the persons it names, none in clear
+    places         TEXT,                      -- JSON: targets, tables and collections, by the names of the mapping
+    regulation     TEXT,                      -- 'gdpr', 'ccpa' or a regime of the configuration; NULL: no deadline
+    legal_ground   TEXT,                      -- of Article 17(1): common/src/receipt/ground.rs
+    received_at    BIGINT,                    -- when the person asked, of a job with a deadline
+    deadline_at    BIGINT,                    -- when it is due; after an extension, the later time
+    extended_from  BIGINT,                    -- when it was due before its extension; NULL: not extended
+    extension      TEXT                       -- why it was extended: 'complexity' or 'number_of_requests'
 );
 -- Of several partial indexes that serve a statement, PostgreSQL may read all of a wrong one, if it knows little of the table.
 -- So each index spells its columns or its condition in a way that no other index has, and the statements spell them alike.
@@ -106,6 +116,12 @@ CREATE INDEX jobs_owed ON jobs (principal, request) WHERE owed = 1;
 CREATE INDEX jobs_to_forget ON jobs (ended_at) WHERE ended_at IS NOT NULL AND forgotten_at IS NULL;
 CREATE INDEX jobs_to_clear ON jobs (forgotten_at) WHERE forgotten_at IS NOT NULL AND cleared = 0;
 CREATE INDEX jobs_to_drop ON jobs (ended_at) WHERE cleared = 1;
+-- Lists of unfinished jobs with a deadline, in the order of ids. Most jobs of a queue may have one.
+CREATE INDEX jobs_by_deadline ON jobs ((id || ''), (CASE WHEN ended_at IS NULL THEN deadline_at + 0 END))
+    WHERE CASE WHEN ended_at IS NULL THEN deadline_at + 0 END IS NOT NULL;
+-- What a scrape counts of them: those that are overdue or due soon, few of them.
+CREATE INDEX jobs_due ON jobs ((CASE WHEN ended_at IS NULL THEN deadline_at END))
+    WHERE CASE WHEN ended_at IS NULL THEN deadline_at END IS NOT NULL;
 -- The labels of jobs, for lists by label. `jobs.labels` is what callers read.
 CREATE TABLE job_labels (
     job_id TEXT NOT NULL,
@@ -323,8 +339,83 @@ CREATE INDEX audit_events_by_act ON audit_events (act, id);
 CREATE INDEX audit_events_by_actor ON audit_events (actor, id);
 CREATE INDEX audit_events_by_effect ON audit_events (effect, id);
 
+-- One receipt for each ending of a job. The transaction that ends the job writes its facts. The sequencer makes the body of
+-- them, and signs it.
+CREATE TABLE receipts (
+    id         TEXT PRIMARY KEY,     -- UUID version 7
+    job_id     TEXT NOT NULL,
+    ending     BIGINT NOT NULL,      -- jobs.endings after this ending: 1, 2, …
+    state      TEXT NOT NULL,        -- 'succeeded', 'failed' or 'cancelled'
+    principal  TEXT NOT NULL,        -- who asked: it may be read after the job itself was deleted
+    target     TEXT NOT NULL,        -- the only one; empty: several
+    targets    TEXT NOT NULL,        -- as in jobs
+    ended_at   BIGINT NOT NULL,
+    facts      TEXT,                 -- JSON: columns of the job at its end; NULL once it is signed
+    counts     TEXT,                 -- JSON: its counts at its end; NULL once it is signed
+    workers    TEXT,                 -- JSON: who ran it; NULL once it is signed
+    body       TEXT,                 -- JSON: the statement, byte for byte; NULL until it is signed, and after its retention
+    head       TEXT,                 -- JSON: issuer and key id, set with the signature
+    signatures TEXT,                 -- JSON: [{"keyid","sig"}]
+    log_index  BIGINT                -- its place in the log; NULL: not signed yet
+);
+-- A second receipt for one ending is refused.
+CREATE UNIQUE INDEX receipts_by_ending ON receipts (job_id, ending);
+CREATE INDEX receipts_unsequenced ON receipts (id) WHERE log_index IS NULL;
+CREATE UNIQUE INDEX receipts_by_index ON receipts (log_index) WHERE log_index IS NOT NULL;
+CREATE INDEX receipts_to_forget ON receipts (ended_at) WHERE body IS NOT NULL;
+-- Lists: common/src/ledger/receipts/list.rs.
+CREATE INDEX receipts_by_principal ON receipts (principal, ('' || id));
+CREATE INDEX receipts_by_target ON receipts (target, (id || ''));
+
+-- Public keys that have signed receipts and checkpoints. They stay.
+CREATE TABLE signing_keys (
+    key_id     TEXT PRIMARY KEY, -- 64 hexadecimal digits: the SHA-256 of the public key
+    algorithm  TEXT NOT NULL,    -- 'Ed25519'
+    public_key TEXT NOT NULL,    -- Base64
+    made_at    BIGINT NOT NULL,
+    retired_at BIGINT            -- since when it signs no more; NULL: it signs
+);
+
+-- The head of the log of receipts and audit events: one row. Its lease says which process adds to the log.
+CREATE TABLE log_head (
+    id          BIGINT PRIMARY KEY, -- 1
+    size        BIGINT NOT NULL,    -- entries
+    root        TEXT NOT NULL,      -- Base64 of the Merkle tree's root
+    checkpoint  TEXT,               -- the last that was signed; NULL: none yet
+    signed      BIGINT NOT NULL,    -- its size
+    worker      TEXT,               -- who holds the lease
+    lease_token BIGINT NOT NULL,    -- grows with every claim: the fence
+    lease_until BIGINT NOT NULL,
+    moved_at    BIGINT NOT NULL     -- when the last entries were added
+);
+-- The root of an empty tree is the SHA-256 of nothing.
+INSERT INTO log_head (id, size, root, checkpoint, signed, worker, lease_token, lease_until, moved_at)
+    VALUES (1, 0, '47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=', NULL, 0, NULL, 0, 0, 0);
+
+-- The entries of the log: hashes of receipts and audit events, no personal data.
+CREATE TABLE log_entries (
+    idx   BIGINT PRIMARY KEY,
+    entry TEXT NOT NULL
+);
+
+-- The hashes of the Merkle tree, in tiles of 256. The last tile of a level grows: it serves every smaller width too.
+CREATE TABLE log_tiles (
+    level  BIGINT NOT NULL,
+    n      BIGINT NOT NULL,
+    width  BIGINT NOT NULL,
+    hashes TEXT NOT NULL, -- Base64 of width times 32 bytes
+    PRIMARY KEY (level, n)
+);
+
+-- Audit events that have no place in the log yet.
+CREATE TABLE log_pending (
+    id    TEXT PRIMARY KEY, -- of the event
+    entry TEXT NOT NULL,
+    at    BIGINT NOT NULL
+);
+
 -- Secrets of the installation itself, made once; beside them the mark that the first API key was made.
 CREATE TABLE secrets (
     name  TEXT PRIMARY KEY,
-    value TEXT NOT NULL -- hexadecimal
+    value TEXT NOT NULL -- hexadecimal; the signing key is PEM
 );

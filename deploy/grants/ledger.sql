@@ -58,4 +58,17 @@ GRANT SELECT, INSERT ON audit_events TO lethe_api;
 GRANT SELECT (at) ON audit_events TO lethe_worker;
 GRANT SELECT (id, at), DELETE ON audit_events TO lethe_retention;
 
+-- Receipts: the process that ends a job adds one, the API signs them and gives them their places in the log. Nobody deletes
+-- one: its text and its names leave with its retention.
+GRANT SELECT, INSERT, UPDATE (facts, counts, workers, body, head, signatures, log_index) ON receipts TO lethe_api;
+GRANT SELECT, INSERT ON receipts TO lethe_worker;
+GRANT SELECT (id, ended_at, body, log_index), UPDATE (body, head, signatures, principal, target, targets) ON receipts TO lethe_retention;
+
+-- The log is the API's alone: workers hold no signing key. Entries are only added. `lethe sequence` has this role too.
+GRANT SELECT, INSERT, UPDATE (retired_at) ON signing_keys TO lethe_api;
+GRANT SELECT, UPDATE ON log_head TO lethe_api;
+GRANT SELECT, INSERT ON log_entries TO lethe_api;
+GRANT SELECT, INSERT, UPDATE (width, hashes) ON log_tiles TO lethe_api;
+GRANT SELECT, INSERT, DELETE ON log_pending TO lethe_api;
+
 COMMIT;

@@ -3,6 +3,7 @@
 use crate::filter::Filter;
 use crate::job::{JobId, SelectorKind, Subject};
 use crate::ledger::types::{ExecutionOptions, NewPartition, Work};
+use crate::receipt::body::Place;
 use crate::selection::Digest;
 
 /// The caller and the route for which an idempotency key is valid.
@@ -63,6 +64,8 @@ pub struct NewJob {
     pub not_before: Option<i64>,
     /// The traceparent of the request.
     pub trace: Option<String>,
+    /// The places that it is about, by the names of the mapping. Its receipts show them.
+    pub places: Vec<Place>,
     /// Its first partitions: lists of ids, or a plan (for a dry run, a preview) for each table and name.
     pub partitions: Vec<NewPartition>,
 }

@@ -6,6 +6,7 @@
 use serde_json::json;
 use sqlx::{AnyConnection, Row};
 
+use super::fingerprints::Printing;
 use super::jobs_table::insert_jobs;
 use super::labels::{delete_labels, insert_labels};
 use super::new_job::{Accepted, Idempotency, NewJob, Scope};
@@ -29,6 +30,8 @@ pub struct Upload {
     selected: u64,
     /// The bytes of the ids in the largest partition.
     largest: usize,
+    /// The fingerprints of its job; `None` for a dry run.
+    printing: Option<Printing>,
 }
 
 impl Upload {
@@ -93,6 +96,7 @@ impl Ledger {
             partitions: 0,
             selected: 0,
             largest: 0,
+            printing: Printing::begin(job),
         }))
     }
 
@@ -146,6 +150,9 @@ impl Ledger {
         upload.selected += memories;
         let largest = partitions.iter().map(bytes).max();
         upload.largest = upload.largest.max(largest.unwrap_or(0));
+        if let Some(printing) = &mut upload.printing {
+            printing.add(partitions);
+        }
         Ok(())
     }
 
@@ -153,13 +160,15 @@ impl Ledger {
     pub async fn finish_upload(&self, upload: Upload, fingerprint: &str) -> Result<JobId, LedgerError> {
         let inner = &self.inner;
         let id = upload.id.to_string();
+        let (fingerprint_key, fingerprints) = upload.printing.map(Printing::end).unzip();
         let mut tx = inner.begin().await?;
         let moves = Moves::of(Event::Uploaded);
         let found = sqlx::query(inner.sql(&format!(
             "-- ledger::upload finish
             UPDATE jobs SET state = {}, unfinished = $2, next_ordinal = $4, selected = $3, listed = $3, accepted_at = {{now}},
                 not_before = CASE WHEN not_before < {{now}} THEN {{now}} ELSE not_before END,
-                idle_since = CASE WHEN not_before < {{now}} THEN {{now}} ELSE not_before END, targets = $5
+                idle_since = CASE WHEN not_before < {{now}} THEN {{now}} ELSE not_before END, targets = $5,
+                fingerprint_key = $6, fingerprints = $7
             WHERE id = $1 AND state IN ({})",
             moves.to, moves.from
         )))
@@ -168,6 +177,8 @@ impl Ledger {
         .bind(i64::try_from(upload.selected).unwrap_or(i64::MAX))
         .bind(upload.next_ordinal)
         .bind(&upload.target)
+        .bind(fingerprint_key)
+        .bind(fingerprints)
         .execute(&mut *tx)
         .await?;
         if found.rows_affected() != 1 {

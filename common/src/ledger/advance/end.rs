@@ -72,7 +72,7 @@ pub(super) async fn end(
     let ended = sqlx::query(inner.sql(&format!(
         "-- ledger::advance end
         UPDATE jobs SET version = version + 1, state = {}, ended_at = {{now}}, error_code = {code},
-            preview = e.value->>'preview',
+            preview = e.value->>'preview', endings = endings + CASE WHEN dry_run = 0 THEN 1 ELSE 0 END,
             warnings = COALESCE(warnings || ',' || (e.value->>'warning'), e.value->>'warning', warnings)
         FROM {{each}} WHERE jobs.id = e.value->>'id' AND jobs.id {{in_ids}} AND state IN ({})
         RETURNING jobs.id AS id, state, {{now}} - not_before AS duration",

@@ -13,6 +13,7 @@ use crate::error_code::ErrorCode;
 use crate::job::JobId;
 use crate::ledger::db::rows::Key;
 use crate::ledger::db::{Inner, LedgerError};
+use crate::ledger::receipts;
 use crate::ledger::totals::{Increment, TotalsMetric};
 use crate::ledger::types::{Fence, JobEnd};
 use crate::state::Event;
@@ -38,8 +39,25 @@ impl Advanced {
     }
 }
 
-/// Moves on the jobs that have no unfinished partition left. `finishing` are the partitions that this transaction ends.
+/// Moves on the jobs that have no unfinished partition left, and stores the receipts of those that ended. `finishing` are
+/// the partitions that this transaction ends.
+// All ends of jobs pass here, but those of `record/ends.rs`.
 pub(in crate::ledger) async fn advance(
+    inner: &Inner,
+    tx: &mut AnyConnection,
+    jobs: Vec<JobRow>,
+    finishing: &[Fence],
+) -> Result<Advanced, LedgerError> {
+    // A dry run has no receipt: it erased nothing.
+    let dry: HashSet<JobId> = jobs.iter().filter(|job| job.dry_run).map(|job| job.id).collect();
+    let advanced = move_each(inner, tx, jobs, finishing).await?;
+    let ended = advanced.ended.keys().filter(|id| !dry.contains(id));
+    let ended: Vec<JobId> = ended.copied().collect();
+    receipts::store(inner, tx, &ended).await?;
+    Ok(advanced)
+}
+
+async fn move_each(
     inner: &Inner,
     tx: &mut AnyConnection,
     jobs: Vec<JobRow>,

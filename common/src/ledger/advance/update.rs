@@ -98,6 +98,7 @@ pub(in crate::ledger) fn change_text() -> String {
         "UPDATE jobs SET version = version + 1,
             state = CASE WHEN {gone} THEN {to} ELSE state END,
             ended_at = CASE WHEN {gone} THEN {{now}} ELSE ended_at END,
+            endings = endings + CASE WHEN {gone} THEN 1 ELSE 0 END,
             unfinished = unfinished - CAST(e.value->>'ended' AS BIGINT),
             selected = selected + CAST(e.value->>'selected' AS BIGINT),
             next_ordinal = next_ordinal + CAST(e.value->>'planned' AS BIGINT),

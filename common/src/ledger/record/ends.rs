@@ -11,13 +11,15 @@ use std::collections::{HashMap, HashSet};
 
 use serde_json::{Value, json};
 use sqlx::Row as _;
+use uuid::Uuid;
 
 use super::prepared::{End, Prepared, Recorded};
 use super::statements::{PARTITIONS, counts_text, items_text, lease_ms};
 use crate::job::JobId;
-use crate::ledger::advance;
 use crate::ledger::db::{Inner, LedgerError, rows};
 use crate::ledger::totals::{Increment, TotalsMetric, addition, addition_rows};
+use crate::ledger::views::CountRow;
+use crate::ledger::{advance, receipts};
 use crate::state::State;
 
 /// The state in which these jobs end.
@@ -53,6 +55,8 @@ pub(super) async fn end_at_once(inner: &Inner, records: &[&Prepared]) -> Result<
         };
         ends.insert(rows::parsed(row, "jobs", "id")?, end);
     }
+    // In a single-process installation the sequencer is here.
+    inner.log.notify_one();
     Ok(records.iter().map(|record| ends.remove(&record.job())).collect())
 }
 
@@ -78,12 +82,25 @@ fn row(record: &Prepared) -> Value {
     row["counts"] = json!(record.counts);
     row["items"] = json!(record.items);
     row["totals"] = json!(totals);
+    row["receipt"] = json!(Uuid::now_v7());
+    row["told"] = json!(json!(told(record)).to_string());
     row
+}
+
+/// Returns the counts of a job for its receipt. These are all: the memories of this record are all of the job.
+fn told(record: &Prepared) -> Vec<CountRow> {
+    let text = |row: &Value, member: &str| row[member].as_str().unwrap_or_default().to_owned();
+    let counts = record.counts.iter().map(|row| {
+        let (store, outcome) = (text(row, "store"), text(row, "outcome"));
+        CountRow::memories(&record.target, &store, &outcome, row["n"].as_u64().unwrap_or(0))
+    });
+    counts.collect()
 }
 
 /// Returns the statement.
 // The writes of one statement see the tables as they were before it. So no write may depend on another one: all depend
 // on `found`, which locks the present rows and checks them. It locks each partition before its job, as a claim does.
+// The receipts take the new values of their jobs from `changed`, which returns one row for each row of `ending`.
 // The totals are sums over all of `ending`: so they come after all locks, as `Inner::add_totals` demands.
 // `CASE` hides the conditions on the job from the planner. It would search the index of all running jobs.
 fn text(is_listed: bool) -> String {
@@ -97,16 +114,17 @@ fn text(is_listed: bool) -> String {
     } else {
         String::new()
     };
+    let stored = receipts::COLUMNS.map(|column| format!("changed.{column}"));
     format!(
         "-- ledger::record ends
         WITH found AS MATERIALIZED (
-            SELECT e.value AS value
+            SELECT e.value AS value, partitions.worker AS worker
             FROM {{each}} JOIN partitions ON {HELD} JOIN jobs ON jobs.id = partitions.job_id
             WHERE CASE WHEN {gone} THEN TRUE ELSE FALSE END
             ORDER BY partitions.job_id {{bytes}}
             FOR UPDATE OF partitions, jobs
         ), ending AS MATERIALIZED (
-            SELECT value FROM found WHERE (SELECT COUNT(*) FROM found) = $4
+            SELECT value, worker FROM found WHERE (SELECT COUNT(*) FROM found) = $4
         ), written AS (
             {PARTITIONS}
             FROM (SELECT value->'partition' AS value FROM ending) AS e
@@ -115,13 +133,20 @@ fn text(is_listed: bool) -> String {
         changed AS (
             {changes}
             FROM (SELECT value->'change' AS value FROM ending) AS e WHERE jobs.id = e.value->>'id'
-            RETURNING jobs.id AS id, jobs.state AS state, {{now}} - jobs.not_before AS duration
+            RETURNING {values}, {{now}} - jobs.not_before AS duration
+        ), receipted AS (
+            INSERT INTO receipts (id, {columns}, counts, workers)
+            SELECT ending.value->>'receipt', {stored}, ending.value->>'told', CAST(jsonb_build_array(ending.worker) AS TEXT)
+            FROM ending JOIN changed ON changed.job_id = ending.value->>'job'
         ), summed AS ({summed})
-        SELECT id, state, duration FROM changed",
+        SELECT job_id AS id, state, duration FROM changed",
         HELD = rows::HELD,
         gone = advance::gone("e.value->'change'"),
         counted = counts_text(&of("counts")),
         changes = advance::change_text(),
+        values = receipts::VALUES,
+        columns = receipts::COLUMNS.join(", "),
+        stored = stored.join(", "),
         summed = addition("$3", &of("totals")),
     )
 }

@@ -21,6 +21,8 @@ pub(super) struct Recording(pub(super) Vec<Prepared>);
 /// A record, as rows.
 pub(super) struct Prepared {
     pub(super) fence: Fence,
+    /// The target of its memories.
+    pub(super) target: String,
     pub(super) end: End,
     /// The new values of the partition.
     pub(super) partition: Value,
@@ -115,6 +117,7 @@ impl Prepared {
     pub(super) fn of(record: &Record<'_>) -> Self {
         Self {
             fence: record.lease.fence(),
+            target: record.lease.route.target.clone(),
             end: End::of(record),
             partition: partition(record),
             counts: counts(record),

@@ -106,6 +106,9 @@ async fn write(inner: &Inner, records: &[&Prepared]) -> Result<Vec<Recorded>, Le
         .add_totals(&mut tx, totals.chain(stopped).chain(advanced.totals))
         .await?;
     tx.commit().await?;
+    if !advanced.ended.is_empty() {
+        inner.log.notify_one();
+    }
     Ok(records
         .iter()
         .map(|record| {
