@@ -39,6 +39,9 @@ pub enum Act {
     /// A job was given another rate limit.
     #[strum(serialize = "job.throttle")]
     JobThrottle,
+    /// The deadline of a job was extended.
+    #[strum(serialize = "job.extend")]
+    JobExtend,
     /// Ids of a job's memories were read.
     #[strum(serialize = "job.items")]
     JobItems,

@@ -5,12 +5,14 @@ use std::sync::atomic::Ordering;
 
 use jiff::Timestamp;
 use serde_json::Value;
-use sqlx::{Any, Transaction};
+use sha2::{Digest as _, Sha256};
+use sqlx::{Any, AnyConnection, Transaction};
 use uuid::Uuid;
 
 use super::{Act, Actor, AuditEvent, Effect, Object};
 use crate::clock::to_millis;
 use crate::ledger::db::{Inner, Ledger, LedgerError};
+use crate::tlog::entry::Entry;
 
 /// An act with its object, effect and details.
 pub(in crate::ledger) struct Deed<'a> {
@@ -72,25 +74,14 @@ pub(in crate::ledger) async fn commit(
         object_type: object_type.to_owned(),
         request_id: by.request.clone(),
     };
-    let written = sqlx::query(inner.sql(
-        "-- ledger::audit note
-        INSERT INTO audit_events (id, at, act, actor, effect, event) VALUES ($1, $2, $3, $4, $5, $6)",
-    ))
-    .bind(id.to_string())
-    .bind(to_millis(at))
-    .bind(&event.act)
-    .bind(&event.actor)
-    .bind(event.effect.as_str())
-    .bind(serde_json::to_string(&event).expect("an event is JSON"))
-    .execute(&mut *tx)
-    .await;
-    if let Err(error) = written.map_err(LedgerError::from) {
+    if let Err(error) = write(inner, &mut tx, &event).await {
         if !error.is_transient() {
             inner.unwritten_events.fetch_add(1, Ordering::Relaxed);
         }
         return Err(error);
     }
     tx.commit().await?;
+    inner.log.notify_one();
     tracing::info!(
         audit.act = event.act,
         audit.actor = event.actor,
@@ -99,6 +90,33 @@ pub(in crate::ledger) async fn commit(
         audit.effect = event.effect.as_str(),
         "an act was noted in the audit trail"
     );
+    Ok(())
+}
+
+/// Writes an event, and its entry for the log. The sequencer gives the entry its place.
+async fn write(inner: &Inner, tx: &mut AnyConnection, event: &AuditEvent) -> Result<(), LedgerError> {
+    let (id, at) = (event.id.to_string(), to_millis(event.at));
+    let text = serde_json::to_string(event).expect("an event is JSON");
+    sqlx::query(inner.sql(
+        "-- ledger::audit note
+        INSERT INTO audit_events (id, at, act, actor, effect, event) VALUES ($1, $2, $3, $4, $5, $6)",
+    ))
+    .bind(&id)
+    .bind(at)
+    .bind(&event.act)
+    .bind(&event.actor)
+    .bind(event.effect.as_str())
+    .bind(&text)
+    .execute(&mut *tx)
+    .await?;
+    // The event may name an address. The log holds only its hash, which the id's random bits keep from being guessed.
+    let hash = Sha256::digest(text.as_bytes()).into();
+    sqlx::query(inner.sql("-- ledger::audit entry\nINSERT INTO log_pending (id, entry, at) VALUES ($1, $2, $3)"))
+        .bind(&id)
+        .bind(Entry::Audit { hash }.text())
+        .bind(at)
+        .execute(tx)
+        .await?;
     Ok(())
 }
 
