@@ -16,7 +16,6 @@ pub(super) mod recent;
 mod sections;
 mod service;
 mod slices;
-mod state;
 mod tasks;
 mod waits;
 mod walk;
@@ -36,7 +35,6 @@ pub use page::JobPage;
 pub use service::{Queue, Running, ServiceState, Unfinished, probe_of};
 pub use slices::SliceCounts;
 
-pub(super) use counts::counts_in;
+pub(super) use counts::{CountRow, Counted, counts_in, counts_text};
 pub(super) use only::Only;
 pub(super) use sections::{SectionIndex, SectionIndexes, united};
-pub(super) use state::state_of;

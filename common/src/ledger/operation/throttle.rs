@@ -5,11 +5,11 @@
 
 use serde_json::json;
 
+use super::state::state_of;
 use crate::job::JobId;
 use crate::ledger::audit::{self, Act, Actor, Deed, Object};
 use crate::ledger::db::rows::UNENDED;
 use crate::ledger::db::{Ledger, LedgerError};
-use crate::ledger::views::state_of;
 use crate::state::State;
 
 /// The slowest pace, in memories a second: one memory in thirty years. A slower pace is set to this.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use strum::{EnumDiscriminants, EnumString, IntoStaticStr};
 
+use super::legal::Legal;
 use super::marks::Marks;
 use crate::filter::Filter;
 use crate::job::{JobId, Subject};
@@ -87,6 +88,8 @@ pub struct ExecutionOptions {
     pub lenient: bool,
     /// The caller's own words about it.
     pub marks: Marks,
+    /// The ground of the erasure, and its deadline.
+    pub legal: Legal,
 }
 
 /// The snapshot of a job by query: its way to know the memories that existed when it began.

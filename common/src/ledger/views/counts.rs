@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use serde::{Deserialize, Serialize};
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row};
+use strum::IntoEnumIterator as _;
 
 use crate::job::{Outcome, StoreKind};
 use crate::ledger::db::{Inner, LedgerError, rows};
@@ -30,82 +31,121 @@ pub(super) async fn counts_of(inner: &Inner, ids: &str) -> Result<HashMap<String
     counts_in(inner, &mut read, ids).await
 }
 
-/// The table from which a row of the counts comes. It decides the meaning of the row's word.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Source {
-    /// Partitions of one state; the number of memories that remain in them.
-    Partitions,
-    /// Memories of one outcome.
-    Counts,
-    /// Rows of one dependent table.
-    Dependents,
+/// A row of the counts of a job, as [`counts_text`] returns it.
+#[derive(Serialize, Deserialize)]
+pub(in crate::ledger) struct CountRow {
+    /// 0: partitions of one state; the number of memories that remain in them. 1: memories of one outcome. 2: rows of one
+    /// dependent table.
+    source: i64,
+    target: String,
+    /// The store, or those of the partitions.
+    stores: String,
+    /// The state, the outcome or the table.
+    word: String,
+    n: u64,
 }
 
-impl Source {
-    fn of(row: &AnyRow) -> Result<Self, LedgerError> {
-        Ok(match row.try_get::<i64, _>("source")? {
-            0 => Self::Partitions,
-            1 => Self::Counts,
-            _ => Self::Dependents,
+impl CountRow {
+    /// Returns the row of memories with an outcome in a store.
+    pub(in crate::ledger) fn memories(target: &str, store: &str, outcome: &str, n: u64) -> Self {
+        Self {
+            source: 1,
+            target: target.to_owned(),
+            stores: store.to_owned(),
+            word: outcome.to_owned(),
+            n,
+        }
+    }
+
+    fn read(row: &AnyRow) -> Result<Self, LedgerError> {
+        Ok(Self {
+            source: row.try_get("source")?,
+            target: row.try_get("target")?,
+            stores: row.try_get("stores")?,
+            word: row.try_get("word")?,
+            n: rows::number(row, "n")?,
         })
     }
 }
 
-/// Returns the counts of jobs as a connection sees them.
+/// The counts of one job while its rows are read.
+#[derive(Default)]
+pub(in crate::ledger) struct Counted(BTreeMap<(String, StoreKind), StoreCounts>);
+
+impl Counted {
+    /// Adds a row. Returns `None` if it names no known store.
+    pub(in crate::ledger) fn add(&mut self, row: &CountRow) -> Option<()> {
+        let stores: Vec<StoreKind> = match row.source {
+            0 => StoreKind::iter()
+                .filter(|store| row.stores.contains(store.as_str()))
+                .collect(),
+            _ => vec![row.stores.parse().ok()?],
+        };
+        for store in stores {
+            let of_store = || StoreCounts {
+                target: row.target.clone(),
+                store,
+                counts: BTreeMap::new(),
+                dependents: BTreeMap::new(),
+            };
+            let met = self.0.entry((row.target.clone(), store)).or_insert_with(of_store);
+            match row.source {
+                0 => {
+                    if let Some(outcome) = never_run(&row.word).filter(|_| row.n > 0) {
+                        *met.counts.entry(outcome.as_str().to_owned()).or_insert(0) += row.n;
+                    }
+                }
+                1 => *met.counts.entry(row.word.clone()).or_insert(0) += row.n,
+                _ => drop(met.dependents.insert(row.word.clone(), row.n)),
+            }
+        }
+        Some(())
+    }
+
+    /// Returns the counts by target and store.
+    pub(in crate::ledger) fn stores(self) -> Vec<StoreCounts> {
+        self.0.into_values().collect()
+    }
+}
+
+/// Returns the statement of the counts of jobs. `of` is the condition on the id of a job.
 // One statement: a waiting caller reads the counts when its job ends, and three round trips cost more than the query.
+pub(in crate::ledger) fn counts_text(of: &str) -> String {
+    format!(
+        "SELECT CAST(0 AS BIGINT) AS source, job_id, target, stores, state AS word, CAST(SUM(remaining) AS BIGINT) AS n
+        FROM partitions WHERE job_id {of} GROUP BY job_id, target, stores, state
+        UNION ALL
+        SELECT CAST(1 AS BIGINT), c.job_id, p.target, c.store, c.outcome, CAST(SUM(c.n) AS BIGINT)
+        FROM counts c JOIN partitions p ON p.job_id = c.job_id AND p.ordinal = c.ordinal
+        WHERE c.job_id {of} AND p.job_id {of} GROUP BY c.job_id, p.target, c.store, c.outcome
+        UNION ALL
+        SELECT CAST(2 AS BIGINT), job_id, target, {{store.sql}}, table_name, n FROM dependents WHERE job_id {of}"
+    )
+}
+
+/// Returns the counts of jobs as a connection sees them.
 pub(in crate::ledger) async fn counts_in(
     inner: &Inner,
     tx: &mut AnyConnection,
     ids: &str,
 ) -> Result<HashMap<String, Vec<StoreCounts>>, LedgerError> {
-    let read = sqlx::query(inner.sql(
-        "-- ledger::counts
-        SELECT CAST(0 AS BIGINT) AS source, job_id, target, stores, state AS word, CAST(SUM(remaining) AS BIGINT) AS n
-        FROM partitions WHERE job_id {in_ids} GROUP BY job_id, target, stores, state
-        UNION ALL
-        SELECT CAST(1 AS BIGINT), c.job_id, p.target, c.store, c.outcome, CAST(SUM(c.n) AS BIGINT)
-        FROM counts c JOIN partitions p ON p.job_id = c.job_id AND p.ordinal = c.ordinal
-        WHERE c.job_id {in_ids} AND p.job_id {in_ids} GROUP BY c.job_id, p.target, c.store, c.outcome
-        UNION ALL
-        SELECT CAST(2 AS BIGINT), job_id, target, {store.sql}, table_name, n FROM dependents WHERE job_id {in_ids}",
-    ))
-    .bind(ids)
-    .fetch_all(tx)
-    .await?;
-    let mut found: BTreeMap<(String, String, StoreKind), StoreCounts> = BTreeMap::new();
+    let text = format!("-- ledger::counts\n{}", counts_text("{in_ids}"));
+    let read = sqlx::query(inner.sql(&text)).bind(ids).fetch_all(tx).await?;
+    let mut by_job: HashMap<String, Counted> = HashMap::new();
     for row in &read {
-        let (job, target): (String, String) = (row.try_get("job_id")?, row.try_get("target")?);
-        let (word, n): (String, u64) = (row.try_get("word")?, rows::number(row, "n")?);
-        let source = Source::of(row)?;
-        let stores = match source {
-            Source::Partitions => rows::stores(row)?,
-            Source::Counts | Source::Dependents => vec![rows::parsed(row, "counts", "stores")?],
+        let job: String = row.try_get("job_id")?;
+        let corrupt = || LedgerError::Corrupt {
+            table: "counts",
+            column: "stores",
+            row: job.clone(),
         };
-        for store in stores {
-            let of_store = || StoreCounts {
-                target: target.clone(),
-                store,
-                counts: BTreeMap::new(),
-                dependents: BTreeMap::new(),
-            };
-            let key = (job.clone(), target.clone(), store);
-            let met = found.entry(key).or_insert_with(of_store);
-            match source {
-                Source::Partitions => {
-                    if let Some(outcome) = never_run(&word).filter(|_| n > 0) {
-                        *met.counts.entry(outcome.as_str().to_owned()).or_insert(0) += n;
-                    }
-                }
-                Source::Counts => *met.counts.entry(word.clone()).or_insert(0) += n,
-                Source::Dependents => drop(met.dependents.insert(word.clone(), n)),
-            }
-        }
+        let counted = by_job.entry(job.clone()).or_default();
+        counted.add(&CountRow::read(row)?).ok_or_else(corrupt)?;
     }
-    let mut by_job: HashMap<String, Vec<StoreCounts>> = HashMap::new();
-    for ((job, ..), counts) in found {
-        by_job.entry(job).or_default().push(counts);
-    }
-    Ok(by_job)
+    Ok(by_job
+        .into_iter()
+        .map(|(job, counted)| (job, counted.stores()))
+        .collect())
 }
 
 /// Returns the outcome of the memories that remain in partitions of a state.

@@ -21,6 +21,9 @@ pub enum Whose {
     OfOrAbout(String, BTreeSet<String>),
 }
 
+/// The deadline of a job that has not ended, as the index of such jobs has it.
+pub(super) const DUE: &str = "CASE WHEN ended_at IS NULL THEN deadline_at END";
+
 /// The greatest id. No job has it.
 pub(super) const LAST: JobId = JobId(Uuid::max());
 
@@ -72,6 +75,8 @@ pub struct JobFilter {
     pub created_after: Option<i64>,
     /// Only jobs created before this time.
     pub created_before: Option<i64>,
+    /// Only unfinished jobs whose deadline is before this time, in milliseconds since 1970.
+    pub due_before: Option<i64>,
     /// The cursor: only jobs accepted before this one.
     pub after: Option<JobId>,
     /// The most to return.
@@ -91,6 +96,8 @@ impl JobFilter {
         only.add("target = ?", self.target.as_deref());
         only.add("schedule = ?", self.schedule.as_deref());
         only.add("error_code = ?", self.error_code.map(ErrorCode::as_str));
+        let due = self.due_before.map(|at| at.to_string());
+        only.add(&format!("{DUE} < CAST(? AS BIGINT)"), due);
         for (condition, value) in self.marks.conditions() {
             only.add(condition, value);
         }

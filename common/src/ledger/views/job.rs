@@ -1,6 +1,7 @@
 //! Jobs as callers read them. This module writes nothing.
 
 use std::collections::{BTreeSet, HashMap};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use sqlx::Row;
@@ -13,7 +14,7 @@ use super::waits::{Facts, Waits};
 use crate::error_code::StoredCode;
 use crate::job::JobId;
 use crate::ledger::db::{Grouped, Inner, Ledger, LedgerError, rows};
-use crate::ledger::types::{Marks, Preview, Wait, Warning};
+use crate::ledger::types::{Deadline, Extended, Legal, Marks, Preview, Standing, Wait, Warning};
 use crate::schedule::Windows;
 use crate::selection::Digest;
 use crate::state::State;
@@ -61,6 +62,10 @@ pub struct JobView {
     pub schedule: Option<String>,
     /// The caller's own words about it.
     pub marks: Marks,
+    /// The ground of the erasure, and its deadline.
+    pub legal: Legal,
+    /// How it stands to its deadline, if it has one.
+    pub standing: Option<Standing>,
     /// The reason why it does not move now; absent: it moves, or has ended.
     pub waits_for: Option<Wait>,
     /// Whether its result as a task was deleted.
@@ -110,6 +115,7 @@ pub struct JobView {
 const JOB_COLUMNS: &str =
     "id, version, principal, state, kind, target, targets, table_name, dry_run, max_selected, expect, preview, per_second,
     throttled_till, throttled_ms, reserved_at, batch_size, slices, opaque_id, schedule, reference, labels, windows, task_forgotten,
+    regulation, legal_ground, received_at, deadline_at, extended_from, extension,
     progressed_at, rate, accepted_at, not_before, started_at, ended_at, forgotten_at, attempt, settled, attempts, carried, round, selected, error_code, summary,
     version_erased, snapshot, '[' || warnings || ']' AS warnings,
     {now} AS now_ms,
@@ -205,7 +211,7 @@ async fn views(inner: &Inner, rows: &[AnyRow]) -> Result<Vec<JobView>, LedgerErr
                 Some(_) => rows::json(row, "jobs", "summary")?,
                 None => counts.remove(&id).unwrap_or_default(),
             };
-            view(row, stores, &waits)
+            view(row, stores, &waits, inner.options.due_soon)
         })
         .collect()
 }
@@ -216,7 +222,7 @@ pub(super) fn targets(list: &str) -> BTreeSet<String> {
     names.map(str::to_owned).collect()
 }
 
-fn view(row: &AnyRow, stores: Vec<StoreCounts>, waits: &Waits) -> Result<JobView, LedgerError> {
+fn view(row: &AnyRow, stores: Vec<StoreCounts>, waits: &Waits, soon: Duration) -> Result<JobView, LedgerError> {
     let optional = |column| -> Result<Option<u64>, LedgerError> {
         Ok(row
             .try_get::<Option<i64>, _>(column)?
@@ -254,6 +260,8 @@ fn view(row: &AnyRow, stores: Vec<StoreCounts>, waits: &Waits) -> Result<JobView
         opaque_id: row.try_get("opaque_id")?,
         schedule: row.try_get("schedule")?,
         marks: rows::marks(row, "jobs")?,
+        legal: legal(row)?,
+        standing: None,
         waits_for,
         task_forgotten: row.try_get::<i64, _>("task_forgotten")? != 0,
         accepted_at: row.try_get("accepted_at")?,
@@ -276,12 +284,41 @@ fn view(row: &AnyRow, stores: Vec<StoreCounts>, waits: &Waits) -> Result<JobView
         stores,
         now,
     };
+    let deadline = view.legal.deadline.as_ref();
+    view.standing = deadline.map(|deadline| deadline.standing(view.state, ended_at, now, soon));
     if row.try_get::<Option<String>, _>("attempts")?.is_some() {
         let carried: Vec<StoreCounts> = rows::json(row, "jobs", "carried")?;
         view.attempts = rows::json(row, "jobs", "attempts")?;
         view.attempts.push(Attempt::present(&view, &carried));
     }
     Ok(view)
+}
+
+/// Reads what the law says of a job.
+fn legal(row: &AnyRow) -> Result<Legal, LedgerError> {
+    let deadline = match (
+        row.try_get("regulation")?,
+        row.try_get("received_at")?,
+        row.try_get("deadline_at")?,
+    ) {
+        (Some(regulation), Some(received_at), Some(due_at)) => Some(Deadline {
+            regulation,
+            received_at,
+            due_at,
+            extended: match (
+                row.try_get("extended_from")?,
+                rows::parsed_if_any(row, "jobs", "extension")?,
+            ) {
+                (Some(from), Some(reason)) => Some(Extended { from, reason }),
+                _ => None,
+            },
+        }),
+        _ => None,
+    };
+    Ok(Legal {
+        ground: rows::parsed_if_any(row, "jobs", "legal_ground")?,
+        deadline,
+    })
 }
 
 /// Returns the facts that decide what a job waits for.

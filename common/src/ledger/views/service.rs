@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use sqlx::Row;
 
+use super::filter::DUE;
 use crate::job::JobId;
 use crate::ledger::db::{Ledger, LedgerError, rows};
 use crate::schedule::Windows;
@@ -27,6 +28,10 @@ pub struct Queue {
     /// Milliseconds since the oldest unfinished job could have started. A job with windows counts only while a
     /// window is open, at most from its opening.
     pub oldest_ms: u64,
+    /// Unfinished jobs whose deadline has passed.
+    pub overdue: u64,
+    /// Unfinished jobs that are due soon.
+    pub due_soon: u64,
 }
 
 /// The state of the service, for gauges computed at scrape.
@@ -37,6 +42,10 @@ pub struct ServiceState {
     /// Milliseconds since the oldest unfinished job could have started. A job with windows counts only while a
     /// window is open, at most from its opening.
     pub oldest_ms: u64,
+    /// Unfinished jobs whose deadline has passed.
+    pub overdue: u64,
+    /// Unfinished jobs that are due soon.
+    pub due_soon: u64,
     /// Memories not accounted for, by target.
     pub remaining: BTreeMap<String, u64>,
     /// Routes of due partitions.
@@ -113,16 +122,25 @@ impl Ledger {
         let read = &self.inner.read;
         let mut queue = Queue::default();
         // The totals count ended jobs. The cost of counting them here would grow with the ledger.
-        let jobs = sqlx::query(self.inner.sql(
+        // The time is in subqueries of its own: PostgreSQL searches no index by a clock that it might have to read again.
+        // An upload that has not ended is in no list. So nobody could find it.
+        let jobs = sqlx::query(self.inner.sql(&format!(
             "-- ledger::service_state jobs
             SELECT state, COUNT(*) AS n,
-                {now} - (SELECT MIN(not_before) FROM jobs WHERE ended_at IS NULL AND windows IS NULL) AS oldest
-            FROM jobs WHERE ended_at IS NULL GROUP BY state",
-        ))
+                {{now}} - (SELECT MIN(not_before) FROM jobs WHERE ended_at IS NULL AND windows IS NULL) AS oldest,
+                (SELECT COUNT(*) FROM jobs WHERE {DUE} IS NOT NULL AND {DUE} < (SELECT {{now}})
+                    AND state <> {{job.receiving}}) AS overdue,
+                (SELECT COUNT(*) FROM jobs WHERE {DUE} IS NOT NULL AND {DUE} < (SELECT {{now}} + $1)
+                    AND state <> {{job.receiving}}) AS due
+            FROM jobs WHERE ended_at IS NULL GROUP BY state"
+        )))
+        .bind(i64::try_from(self.inner.options.due_soon.as_millis()).unwrap_or(i64::MAX / 4))
         .fetch_all(read)
         .await?;
         for row in &jobs {
             queue.jobs.insert(row.try_get("state")?, rows::number(row, "n")?);
+            queue.overdue = rows::number(row, "overdue")?;
+            queue.due_soon = rows::number(row, "due")?.saturating_sub(queue.overdue);
             let oldest: Option<i64> = row.try_get("oldest")?;
             queue.oldest_ms = oldest.map_or(0, |ms| u64::try_from(ms).unwrap_or(0));
         }
@@ -149,10 +167,17 @@ impl Ledger {
     /// Returns the state of the service, with at most `largest` running jobs.
     pub async fn service_state(&self, largest: u32) -> Result<ServiceState, LedgerError> {
         let read = &self.inner.read;
-        let Queue { jobs, oldest_ms } = self.queue().await?;
+        let Queue {
+            jobs,
+            oldest_ms,
+            overdue,
+            due_soon,
+        } = self.queue().await?;
         let mut state = ServiceState {
             jobs,
             oldest_ms,
+            overdue,
+            due_soon,
             ..ServiceState::default()
         };
         let remaining = sqlx::query(self.inner.sql(

@@ -20,8 +20,10 @@ pub(super) struct Way {
     id: &'static str,
     /// The condition of a partial index, with `AND` behind it.
     only: &'static str,
-    /// The expression that equals a value.
+    /// The expression that equals a value, or is less.
     column: &'static str,
+    /// Whether it is a number, and less.
+    is_less: bool,
     /// The expression of the id.
     key: &'static str,
 }
@@ -32,6 +34,7 @@ const ALL: Way = Way {
     id: "id",
     only: "",
     column: "''",
+    is_less: false,
     key: "id",
 };
 
@@ -48,7 +51,18 @@ const LABEL: Way = Way {
     id: "job_id",
     only: "",
     column: "(label || '')",
+    is_less: false,
     key: "(job_id || '')",
+};
+
+/// Unfinished jobs with a deadline, which may be most of a queue. The deadline is the second column of this index, behind the
+/// id: a page reads entries until it is full, and only rows that are due.
+const DUE: Way = Way {
+    is_less: true,
+    ..along(
+        "CASE WHEN ended_at IS NULL THEN deadline_at + 0 END",
+        "CASE WHEN ended_at IS NULL THEN deadline_at + 0 END IS NOT NULL AND ",
+    )
 };
 
 /// The table of labels.
@@ -61,6 +75,7 @@ const fn along(column: &'static str, only: &'static str) -> Way {
         id: "id",
         only,
         column,
+        is_less: false,
         key: "(id || '')",
     }
 }
@@ -76,8 +91,14 @@ impl Way {
             id,
             only,
             column,
+            is_less,
             key,
         } = self;
+        let meets = if *is_less {
+            format!("{column} < CAST(${n} AS BIGINT)")
+        } else {
+            format!("{column} = ${n}")
+        };
         let fits = format!("CASE WHEN {fits} THEN 1 ELSE 0 END");
         let fits = if *table == LABELS {
             // A subquery for each job: PostgreSQL might join by reading all jobs.
@@ -87,7 +108,7 @@ impl Way {
         };
         format!(
             "SELECT {id} AS id, CAST({fits} AS BIGINT) AS fits FROM {table}
-            WHERE {only}{column} = ${n} AND {key} < $1 AND {key} >= $3 ORDER BY {key} DESC LIMIT $2"
+            WHERE {only}{meets} AND {key} < $1 AND {key} >= $3 ORDER BY {key} DESC LIMIT $2"
         )
     }
 }
@@ -130,6 +151,7 @@ impl JobFilter {
             (ERROR, self.error_code.map(|code| code.as_str().to_owned())),
             state(self.state.filter(|state| is_rare(*state))),
             (PRINCIPAL, self.principal.clone()),
+            (DUE, self.due_before.map(|at| at.to_string())),
             state(self.state),
             (KIND, kind.map(|kind| kind.as_str().to_owned())),
             (TARGET, self.target.clone()),
@@ -188,6 +210,7 @@ mod tests {
             marks: MarkFilter::default(),
             created_after: None,
             created_before: None,
+            due_before: None,
             after: None,
             limit: 10,
         }
@@ -211,6 +234,8 @@ mod tests {
         assert_eq!(way(&filter).0, KIND);
         filter.state = Some(State::Succeeded);
         assert_eq!(way(&filter).0, STATE);
+        filter.due_before = Some(7);
+        assert_eq!(way(&filter), (DUE, "7".to_owned()));
         filter.principal = Some("p".to_owned());
         assert_eq!(way(&filter).0, PRINCIPAL);
         filter.state = Some(State::Failed);
