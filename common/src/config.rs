@@ -10,6 +10,7 @@ mod check;
 mod compat;
 mod console;
 mod cors;
+mod deadlines;
 mod doorbell;
 mod embedded;
 mod error;
@@ -21,6 +22,7 @@ mod owners;
 mod place;
 mod preset;
 mod read;
+mod receipts;
 mod retention;
 mod retry;
 mod scope;
@@ -45,6 +47,7 @@ pub use auth::{Auth, Bounds, Jwt, JwtAlgorithm, JwtKey, Key, KeyHash, Scope};
 pub use compat::{Compat, CompatTarget, Containers, OnTimeout, OpenSearch};
 pub use console::Console;
 pub use cors::Cors;
+pub use deadlines::{Deadlines, OwnRegime};
 pub use doorbell::Doorbell;
 pub use embedded::Embedded;
 pub use error::{ConfigError, ConfigErrors};
@@ -54,6 +57,7 @@ pub use log::{Log, LogFormat};
 pub use mapping::Mapping;
 pub use preset::Preset;
 pub use read::target_variable;
+pub use receipts::Receipts;
 pub use retention::Retention;
 pub use retry::Retry;
 pub use scope::{Constant, MappingScope};
@@ -117,6 +121,10 @@ pub struct Config {
     pub retry: Retry,
     /// The time that records of jobs are kept.
     pub retention: Retention,
+    /// The receipts of jobs, and their log.
+    pub receipts: Receipts,
+    /// The time that a person's request may take.
+    pub deadlines: Deadlines,
     /// The pages for people.
     pub console: Console,
     /// The delete APIs of other systems.
@@ -188,6 +196,8 @@ impl Config {
             lease: reader.section("lease"),
             retry: reader.section("retry"),
             retention: reader.section("retention"),
+            receipts: reader.section("receipts"),
+            deadlines: reader.section("deadlines"),
             log: reader.section("log"),
             telemetry: reader.section("telemetry"),
             console: reader.section("console"),
@@ -204,6 +214,7 @@ impl Config {
         config.targets = check::targets(placed, ledger, env, role, &mut errors);
         config.compat.check(&config.targets, &mut errors);
         check::auth(&mut config, env, role, &mut errors);
+        config.receipts.check(role, &mut config.exposed, &mut errors);
         config.telemetry.check(role, &mut config.exposed, &mut errors);
         tls::check(&mut config, &mut errors);
         errors.into_result(config)

@@ -15,6 +15,8 @@
 //! | `audit` | the audit trail |
 //! | `operation` | pauses, paces, workers, mappings, keys, secrets |
 //! | `views` | reads for callers and gauges |
+//! | `receipts` | the receipts of jobs that ended |
+//! | `log` | the log of receipts and audit events |
 //! | `accept` | accepting jobs |
 //! | `advance` | the next phase of a job, and its end |
 //! | `ending` | cancelling, retrying, giving up, sweeping, forgetting |
@@ -30,8 +32,10 @@ mod claim;
 mod db;
 mod ending;
 mod lease;
+mod log;
 mod operation;
 mod partition_state;
+mod receipts;
 mod record;
 mod schedules;
 mod totals;
@@ -44,17 +48,19 @@ pub use audit::{Act, Actor, AuditEvent, AuditFilter, Effect, Object};
 pub use db::{Ledger, LedgerError, LedgerOptions};
 pub use ending::{CancelOutcome, Forgot, GivenUp, Kept, RetryOutcome};
 pub use lease::{LeaseCheck, Release};
+pub use log::{EntryOf, LogHead, LogLease, LogState, NewEntry, Pending, PendingEvent, PendingReceipt, SigningKeyRow};
 pub use operation::{
-    Ends, FoundKey, KeyRecord, KeyRow, Pauses, RetireOutcome, Rotated, SLOWEST, SeenWorkers, Siblings, ThrottleOutcome,
-    WorkerReport, WorkerRow,
+    Ends, ExtendOutcome, FoundKey, KeyRecord, KeyRow, Pauses, RetireOutcome, Rotated, SLOWEST, SeenWorkers, Siblings,
+    ThrottleOutcome, WorkerReport, WorkerRow,
 };
+pub use receipts::{ReceiptFilter, ReceiptRow};
 pub use record::{After, Delta, ItemOutcome, Record, RecordEnd};
-pub use schedules::{DueCursor, DueSchedules, ScheduleRecord, ScheduleRow};
+pub use schedules::{DueCursor, DueSchedules, NextSchedule, ScheduleRecord, ScheduleRow};
 pub use totals::{TotalRow, TotalsMetric};
 pub use types::{
-    Ahead, AloneFirst, Claim, Claimed, ExecutionOptions, Fence, JobEnd, JobFacts, Kind, Lapsed, Lease, MarkFilter,
-    Marks, NewPartition, Preview, Run, SmallFirst, Snapshot, TablePreview, Wait, WaitReason, Warning, WarningCode,
-    Work,
+    Ahead, AloneFirst, Claim, Claimed, Deadline, ExecutionOptions, Extended, Fence, JobEnd, JobFacts, Kind, Lapsed,
+    Lease, Legal, MarkFilter, Marks, NewPartition, Preview, Run, SmallFirst, Snapshot, Standing, TablePreview, Wait,
+    WaitReason, Warning, WarningCode, Work,
 };
 pub use views::{
     Aim, Attempt, Changeable, Course, Glance, GlancePage, ItemCursor, ItemRow, JobFilter, JobPage, JobView, ListedIds,

@@ -352,6 +352,7 @@ proptest! {
                 max_rounds: 2,
                 give_up_after: Duration::from_hours(1),
                 rescues: 2,
+                due_soon: Duration::from_hours(168),
             };
             let impatient = LedgerOptions { give_up_after: Duration::ZERO, ..options.clone() };
             let (ledger, impatient) = (Ledger::open(options).unwrap(), Ledger::open(impatient).unwrap());

@@ -218,6 +218,9 @@ pub enum Scope {
     /// Reading the audit trail.
     #[strum(serialize = "audit:read")]
     AuditRead,
+    /// Reading all receipts, and the log.
+    #[strum(serialize = "receipts:read")]
+    ReceiptsRead,
     /// Reading metrics on the api's own listener.
     #[strum(serialize = "metrics:read")]
     MetricsRead,

@@ -86,6 +86,7 @@ pub(super) fn sections(config: &Config, errors: &mut ConfigErrors) {
     config.lease.check(config.worker.store_timeout, errors);
     config.retry.check(errors);
     config.retention.check(errors);
+    config.deadlines.check(errors);
     config.log.check(errors);
     errors.require(
         config.api.listen != config.worker.listen || config.api.listen.port() == 0,

@@ -23,6 +23,9 @@ pub struct Retention {
     /// The time that events of the audit trail are kept.
     #[serde(deserialize_with = "text::duration")]
     pub audit: Duration,
+    /// The time that receipts are kept after the end of their jobs.
+    #[serde(deserialize_with = "text::duration")]
+    pub receipts: Duration,
 }
 
 const DAY: Duration = Duration::from_hours(24);
@@ -37,6 +40,8 @@ impl Default for Retention {
             idempotency: DAY,
             // The usual span of audits.
             audit: DAY * 365,
+            // Six years cover HIPAA (45 CFR 164.316(b)(2)) and most times of limitation.
+            receipts: DAY * 2190,
         }
     }
 }
@@ -53,6 +58,11 @@ impl Retention {
             self.idempotency >= self.items.max(DAY),
             "retention.idempotency",
             "write at least 24h, and at least retention.items",
+        );
+        errors.require(
+            self.receipts >= self.jobs,
+            "retention.receipts",
+            "write at least retention.jobs",
         );
         // A replay answers with the job, so the job must still be there.
         errors.require(

@@ -1,6 +1,7 @@
 //! Refused settings and their messages, and the sample as documentation.
 
 mod auth;
+mod deadlines;
 mod files;
 mod fuzz;
 mod mappings;
@@ -74,6 +75,8 @@ fn the_sample_as_it_is_holds_the_defaults() {
     assert_eq!(sample.lease, default.lease);
     assert_eq!(sample.retry, default.retry);
     assert_eq!(sample.retention, default.retention);
+    assert_eq!(sample.receipts, default.receipts);
+    assert_eq!(sample.deadlines, default.deadlines);
     assert_eq!(sample.log, default.log);
     assert!(sample.telemetry.otlp.is_none());
     assert_eq!(sample.auth, default.auth);
@@ -82,8 +85,9 @@ fn the_sample_as_it_is_holds_the_defaults() {
 
 #[test]
 fn the_sample_names_every_key_there_is() {
-    const APART: [(&str, &str); 4] = [
+    const APART: [(&str, &str); 5] = [
         ("[[target]]", "table"),
+        ("[deadlines]", "regime"),
         ("[api]", "cors"),
         ("[api]", "tls"),
         ("[worker]", "tls"),
@@ -105,6 +109,9 @@ fn the_sample_names_every_key_there_is() {
         ("[lease]", fields::<Lease>()),
         ("[retry]", fields::<Retry>()),
         ("[retention]", fields::<Retention>()),
+        ("[receipts]", fields::<Receipts>()),
+        ("[deadlines]", fields::<Deadlines>()),
+        ("[[deadlines.regime]]", fields::<OwnRegime>()),
         ("[log]", fields::<Log>()),
         ("[telemetry.otlp]", fields::<Otlp>()),
         ("[[auth.key]]", fields::<Key>()),

@@ -1,6 +1,7 @@
 //! Accepting jobs: at once, by an upload, or as a repeat that joins an unfinished job.
 
 mod configured;
+mod fingerprints;
 mod jobs;
 mod jobs_table;
 mod join;

@@ -12,6 +12,7 @@ mod moves;
 mod options;
 mod personal;
 mod pools;
+mod reported;
 pub(super) mod rows;
 mod storage;
 mod words;

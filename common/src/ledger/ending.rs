@@ -6,6 +6,7 @@ mod events;
 mod forget;
 mod give_up;
 mod leave;
+mod receipts;
 mod retry;
 mod scrub;
 mod sweep;

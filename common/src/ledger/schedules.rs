@@ -3,5 +3,5 @@
 mod fire;
 mod stored;
 
-pub use fire::{DueCursor, DueSchedules};
+pub use fire::{DueCursor, DueSchedules, NextSchedule};
 pub use stored::{ScheduleRecord, ScheduleRow};

@@ -5,6 +5,8 @@ use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
 pub(super) const JOBS_ACCEPTED: &str = "lethe_jobs_accepted_total";
 pub(super) const JOBS_ENDED: &str = "lethe_jobs_ended_total";
 pub(super) const JOBS: &str = "lethe_jobs";
+pub(super) const JOBS_OVERDUE: &str = "lethe_jobs_overdue";
+pub(super) const JOBS_DUE_SOON: &str = "lethe_jobs_due_soon";
 pub(super) const OLDEST_JOB: &str = "lethe_oldest_unfinished_job_age_seconds";
 pub(super) const SELECTED: &str = "lethe_memories_selected_total";
 pub(super) const MEMORIES: &str = "lethe_memories_total";
@@ -14,6 +16,9 @@ pub(super) const REMAINING: &str = "lethe_memories_remaining";
 pub(super) const UNSERVED: &str = "lethe_target_unserved";
 pub(super) const PAUSED: &str = "lethe_paused";
 pub(super) const WORKERS_GONE: &str = "lethe_workers_gone";
+pub(super) const LOG_LAG: &str = "lethe_log_lag_seconds";
+pub(super) const LOG_ENTRIES: &str = "lethe_log_entries_total";
+pub(super) const RECEIPTS_UNSEQUENCED: &str = "lethe_receipts_unsequenced";
 /// The label of a job. Prometheus takes `job` for itself.
 pub(super) const JOB_ID: &str = "job_id";
 pub(super) const JOB_PROGRESS: &str = "lethe_job_progress_ratio";
@@ -71,7 +76,7 @@ pub(super) const BUCKETS: [(&str, &[f64]); 4] = [
 ];
 
 /// The metrics that are read from the ledger: name, type, help.
-pub(super) const SERVICE: [(&str, &str, &str); 14] = [
+pub(super) const SERVICE: [(&str, &str, &str); 19] = [
     (
         JOBS_ACCEPTED,
         "counter",
@@ -83,6 +88,16 @@ pub(super) const SERVICE: [(&str, &str, &str); 14] = [
         "Jobs ended, by outcome; each ending of a job that was retried counts.",
     ),
     (JOBS, "gauge", "Jobs that have not ended, by state."),
+    (
+        JOBS_OVERDUE,
+        "gauge",
+        "Jobs that have not ended and whose deadline has passed.",
+    ),
+    (
+        JOBS_DUE_SOON,
+        "gauge",
+        "Jobs that have not ended and are due soon, the overdue ones left out.",
+    ),
     (OLDEST_JOB, "gauge", "Age of the oldest job that has not ended."),
     (
         SELECTED,
@@ -119,6 +134,21 @@ pub(super) const SERVICE: [(&str, &str, &str); 14] = [
         WORKERS_GONE,
         "gauge",
         "Workers that reported within the last hour and report no more. Those that stopped in order, or that a later start replaced, do not count.",
+    ),
+    (
+        LOG_LAG,
+        "gauge",
+        "Age of the oldest receipt or event of the audit trail that no signed checkpoint of the log covers; 0 without one.",
+    ),
+    (
+        LOG_ENTRIES,
+        "counter",
+        "Entries of the log: receipts and events of the audit trail.",
+    ),
+    (
+        RECEIPTS_UNSEQUENCED,
+        "gauge",
+        "Receipts without a signature and a place in the log; 100000 stands for more.",
     ),
     (
         JOB_PROGRESS,

@@ -10,7 +10,7 @@ use strum::IntoEnumIterator as _;
 use super::names::{self, SERVICE};
 use super::text;
 use crate::job::{Outcome, StoreKind};
-use crate::ledger::{Pauses, Run, ServiceState, TotalRow, TotalsMetric};
+use crate::ledger::{LogState, Pauses, Run, ServiceState, TotalRow, TotalsMetric};
 use crate::state::State;
 
 /// The number of running jobs that have series of their own.
@@ -29,6 +29,8 @@ pub struct Service {
     pub unserved: BTreeMap<String, u64>,
     /// The number of workers that report no more, of `Ledger::seen_workers`.
     pub gone: u64,
+    /// `Ledger::log_state`.
+    pub log: LogState,
 }
 
 impl Service {
@@ -71,6 +73,8 @@ impl Service {
                         text::sample(text, name, &[("state", state.as_str())], n);
                     }
                 }
+                names::JOBS_OVERDUE => text::sample(text, name, &[], self.state.overdue),
+                names::JOBS_DUE_SOON => text::sample(text, name, &[], self.state.due_soon),
                 names::OLDEST_JOB => {
                     let age = std::time::Duration::from_millis(self.state.oldest_ms);
                     text::sample(text, name, &[], age.as_secs_f64());
@@ -81,6 +85,12 @@ impl Service {
                     u64::from(self.pauses.all || self.pauses.targets.contains(target))
                 }),
                 names::WORKERS_GONE => text::sample(text, name, &[], self.gone),
+                names::LOG_LAG => {
+                    let lag = std::time::Duration::from_millis(self.log.lag_ms);
+                    text::sample(text, name, &[], lag.as_secs_f64());
+                }
+                names::LOG_ENTRIES => text::sample(text, name, &[], self.log.entries),
+                names::RECEIPTS_UNSEQUENCED => text::sample(text, name, &[], self.log.unsequenced),
                 names::JOB_PROGRESS => self.per_job(text, name, |job| job.progress),
                 names::JOB_RATE => self.per_job(text, name, |job| job.per_second),
                 _ => unreachable!("every metric of the list above has its arm"),

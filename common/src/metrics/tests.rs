@@ -137,7 +137,11 @@ fn names_types_and_labels() {
     lethe_job_progress_ratio gauge job_id
     lethe_jobs gauge state
     lethe_jobs_accepted_total counter -
+    lethe_jobs_due_soon gauge -
     lethe_jobs_ended_total counter outcome
+    lethe_jobs_overdue gauge -
+    lethe_log_entries_total counter -
+    lethe_log_lag_seconds gauge -
     lethe_memories_remaining gauge target
     lethe_memories_selected_total counter store,target
     lethe_memories_total counter outcome,store,target
@@ -146,6 +150,7 @@ fn names_types_and_labels() {
     lethe_partitions_in_progress gauge -
     lethe_paused gauge target
     lethe_queue_wait_seconds histogram le
+    lethe_receipts_unsequenced gauge -
     lethe_residue_total counter store,target
     lethe_retries_total counter class,code
     lethe_schedule_runs_total counter outcome
@@ -205,6 +210,8 @@ fn every_series_is_there_before_anything_happened() {
         "lethe_residue_total{target=\"main\",store=\"vector\"}",
         "lethe_paused{target=\"main\"}",
         "lethe_workers_gone",
+        "lethe_log_lag_seconds",
+        "lethe_receipts_unsequenced",
         "lethe_target_unserved{target=\"main\"}",
         "lethe_partition_attempts_total{kind=\"read_back\"}",
         "lethe_retries_total{class=\"rescue\",code=\"none\"}",

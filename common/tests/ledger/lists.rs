@@ -32,6 +32,7 @@ fn all() -> JobFilter {
         marks: MarkFilter::default(),
         created_after: None,
         created_before: None,
+        due_before: None,
         after: None,
         limit: 10,
     }

@@ -23,6 +23,7 @@ async fn forget(ledger: &Ledger, items: Duration, jobs: Duration) {
         jobs,
         keys,
         audit: keys,
+        receipts: keys,
     };
     while ledger.forget(kept).await.unwrap().more {}
 }
@@ -101,6 +102,7 @@ fn options(url: String, lease: Duration) -> LedgerOptions {
         max_rounds: 2,
         give_up_after: Duration::from_hours(1),
         rescues: 2,
+        due_soon: Duration::from_hours(168),
     }
 }
 
@@ -158,6 +160,7 @@ mod audit;
 mod backlog;
 mod cancelling;
 mod course;
+mod deadlines;
 mod due;
 mod glances;
 mod joining;
@@ -166,12 +169,14 @@ mod leases;
 mod limits;
 mod listed;
 mod lists;
+mod log;
 mod marks;
 mod matching;
 mod phases;
 mod plans;
 mod query;
 mod quiet;
+mod receipts;
 mod refusing;
 mod repeats;
 mod schedules;

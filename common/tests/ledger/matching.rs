@@ -24,6 +24,7 @@ fn of(state: Option<State>) -> JobFilter {
         marks: MarkFilter::default(),
         created_after: None,
         created_before: None,
+        due_before: None,
         after: None,
         limit: 10,
     }

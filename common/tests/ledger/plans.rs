@@ -38,10 +38,12 @@ const COUNTS: [&str; 4] = [
 ];
 
 /// The statements that only a single process over SQLite sends, or a user who may not delete audit events.
-const ELSEWHERE: [&str; 3] = [
+const ELSEWHERE: [&str; 5] = [
     "ledger::forget overdue events",
+    "ledger::forget overdue receipts",
     "ledger::sweep all uploads",
     "ledger::sweep leases",
+    "ledger::sweep log",
 ];
 
 /// The kinds of plans. By default PostgreSQL plans five executions on a connection for their values. After that it may
@@ -109,7 +111,7 @@ async fn reads_little(tables: Tables) {
 }
 
 /// Returns the steps. Together they send every statement.
-fn steps(test: &TestLedger) -> [LocalBoxFuture<'_, ()>; 17] {
+fn steps(test: &TestLedger) -> [LocalBoxFuture<'_, ()>; 18] {
     let ledger = &test.ledger;
     [
         work::accepted(ledger).boxed_local(),
@@ -129,6 +131,7 @@ fn steps(test: &TestLedger) -> [LocalBoxFuture<'_, ()>; 17] {
         operating::paused(ledger).boxed_local(),
         operating::authenticated(test).boxed_local(),
         operating::reported(test).boxed_local(),
+        operating::logged(ledger).boxed_local(),
     ]
 }
 

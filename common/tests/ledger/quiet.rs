@@ -21,6 +21,7 @@ const KEPT: Kept = Kept {
     jobs: Duration::from_hours(3),
     keys: Duration::from_hours(3),
     audit: Duration::from_hours(3),
+    receipts: Duration::from_hours(3),
 };
 
 async fn no_limit_can_pass_while_no_job_is_unfinished(test: TestLedger) {

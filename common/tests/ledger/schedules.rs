@@ -158,7 +158,14 @@ async fn a_time_is_taken_once_however_many_try(test: TestLedger) {
     assert_eq!(total(&test.ledger, "accepted", "").await, 1);
     assert_eq!(total(&test.ledger, "runs", "fired").await, 1);
     assert!(test.ledger.due_schedules(None, 10).await.unwrap().due.is_empty());
-    assert!(test.ledger.next_schedule().await.unwrap().is_some_and(|wait| wait > 0));
+    assert!(
+        test.ledger
+            .next_schedule()
+            .await
+            .unwrap()
+            .wait
+            .is_some_and(|wait| wait > 0)
+    );
 }
 
 async fn a_run_is_skipped_while_the_one_before_has_not_ended(TestLedger { ledger, _dir, .. }: TestLedger) {
@@ -192,9 +199,9 @@ async fn what_was_changed_meanwhile_is_not_fired(TestLedger { ledger, _dir, .. }
     assert!(ledger.pause_schedule("nightly", true, &crate::tester()).await.unwrap());
     assert_eq!(ledger.fire(&due, LATER, &job(None)).await.unwrap(), Run::Gone);
     assert!(ledger.due_schedules(None, 10).await.unwrap().due.is_empty());
-    assert_eq!(ledger.next_schedule().await.unwrap(), None);
+    assert_eq!(ledger.next_schedule().await.unwrap().wait, None);
     assert!(ledger.pause_schedule("nightly", false, &crate::tester()).await.unwrap());
-    assert_eq!(ledger.next_schedule().await.unwrap(), Some(0));
+    assert_eq!(ledger.next_schedule().await.unwrap().wait, Some(0));
 
     assert!(
         ledger

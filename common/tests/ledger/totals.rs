@@ -89,6 +89,7 @@ async fn a_large_job_is_forgotten_in_steps(test: TestLedger) {
         jobs: day,
         keys: day,
         audit: day,
+        receipts: day,
     };
     let left = "UPDATE partitions SET ordinal = ordinal";
     let mut lefts = Vec::new();

@@ -27,6 +27,7 @@ pub(crate) fn new_job(partitions: Vec<NewPartition>) -> NewJob {
         execution: ExecutionOptions::default(),
         not_before: None,
         trace: None,
+        places: Vec::new(),
         partitions,
     }
 }

@@ -151,6 +151,7 @@ fn a_key_is_found_by_itself_and_opens_its_scopes() {
             "jobs:read",
             "jobs:admin",
             "audit:read",
+            "receipts:read",
             "metrics:read",
             "admin"
         ]

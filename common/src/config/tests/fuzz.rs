@@ -37,6 +37,8 @@ const ROOTS: &[&str] = &[
     "lease",
     "retry",
     "retention",
+    "receipts",
+    "deadlines",
     "log",
     "telemetry",
     "auth",
@@ -112,6 +114,8 @@ fn sections() -> Vec<Section> {
         ("[lease]", "lease", fields::<Lease>()),
         ("[retry]", "retry", fields::<Retry>()),
         ("[retention]", "retention", fields::<Retention>()),
+        ("[receipts]", "receipts", fields::<Receipts>()),
+        ("[deadlines]", "deadlines", fields::<Deadlines>()),
         ("[log]", "log", fields::<Log>()),
         ("[limits]", "limits", &["rows"]),
     ];

@@ -11,7 +11,7 @@ use sqlx::{AnyConnection, Row};
 
 use super::jobs::{Jobs, start_jobs, started_jobs};
 use super::lease::lease;
-use super::take::{Wanted, take, take_and_start};
+use super::take::{take, take_and_start, wanted};
 use crate::error_code::ErrorCode;
 use crate::ledger::db::{Inner, Ledger, LedgerError, rows};
 use crate::ledger::types::{AloneFirst, Claim, Claimed, JobEnd, Lapsed, SmallFirst};
@@ -124,35 +124,4 @@ async fn take_first(
         return Ok(Vec::new());
     }
     take(inner, tx, claim, route, &wanted).await
-}
-
-/// Returns the kinds of partitions of a claim, with at most `small` and `alone` partitions.
-fn wanted(claim: &Claim<'_>, small: u32, alone: u32) -> Vec<Wanted<'static>> {
-    let of_weight = |which, order| Wanted {
-        which,
-        order,
-        limit: small,
-    };
-    let mut wanted = Vec::new();
-    if small > 0 && claim.small_first == SmallFirst::OfMany {
-        wanted.push(of_weight("weight = 0 AND state = {partition.due}", "due_at"));
-        // The kind before this one is `due0`.
-        wanted.push(of_weight(
-            "weight <= 0 AND state = {partition.due} AND NOT EXISTS (SELECT 1 FROM due0)",
-            "weight, due_at",
-        ));
-    } else if small > 0 {
-        wanted.push(of_weight("weight <= 0 AND state = {partition.due}", "weight, due_at"));
-    }
-    if alone > 0 {
-        wanted.push(Wanted {
-            which: "(weight > 0 OR state = {partition.running})",
-            order: match claim.alone_first {
-                AloneFirst::Oldest => "due_at",
-                AloneFirst::Lightest => "weight, due_at",
-            },
-            limit: alone,
-        });
-    }
-    wanted
 }

@@ -6,7 +6,7 @@ use sqlx::{AnyConnection, SqlStr};
 use super::jobs::start_text;
 use crate::ledger::db::{Inner, LedgerError};
 use crate::ledger::operation::REVISION;
-use crate::ledger::types::{Claim, Lapsed};
+use crate::ledger::types::{AloneFirst, Claim, Lapsed, SmallFirst};
 use crate::route::Route;
 
 /// Whether a partition may be planned now. The plan of a retry waits for batches that have begun: both would count the
@@ -26,6 +26,37 @@ pub(super) struct Wanted<'a> {
     pub(super) order: &'a str,
     /// The most to take.
     pub(super) limit: u32,
+}
+
+/// Returns the kinds of partitions of a claim, with at most `small` and `alone` partitions.
+pub(super) fn wanted(claim: &Claim<'_>, small: u32, alone: u32) -> Vec<Wanted<'static>> {
+    let of_weight = |which, order| Wanted {
+        which,
+        order,
+        limit: small,
+    };
+    let mut wanted = Vec::new();
+    if small > 0 && claim.small_first == SmallFirst::OfMany {
+        wanted.push(of_weight("weight = 0 AND state = {partition.due}", "due_at"));
+        // The kind before this one is `due0`.
+        wanted.push(of_weight(
+            "weight <= 0 AND state = {partition.due} AND NOT EXISTS (SELECT 1 FROM due0)",
+            "weight, due_at",
+        ));
+    } else if small > 0 {
+        wanted.push(of_weight("weight <= 0 AND state = {partition.due}", "weight, due_at"));
+    }
+    if alone > 0 {
+        wanted.push(Wanted {
+            which: "(weight > 0 OR state = {partition.running})",
+            order: match claim.alone_first {
+                AloneFirst::Oldest => "due_at",
+                AloneFirst::Lightest => "weight, due_at",
+            },
+            limit: alone,
+        });
+    }
+    wanted
 }
 
 /// The jobs of the partitions in `claimed`, as a list like the one in `$1` of other statements: as there, PostgreSQL

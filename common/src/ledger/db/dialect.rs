@@ -24,6 +24,7 @@ impl Dialect {
     /// * `{by_key}`: the partition has the `job` and `ordinal` of `e.value`. As with `{in_ids}`, PostgreSQL uses the
     ///   primary key: both job ids and ordinals, since one job may have a million partitions
     /// * `{list}`: the aggregate that makes a JSON array of a column
+    /// * `{object}`: the function that makes a JSON object of names and values
     /// * `{ids}`: the ids of a partition `p` that is a list of ids, as `e.value`
     /// * `{bytes}`: compares and sorts texts by their bytes
     /// * `{skip_locked}`: locks the rows, and skips rows that another transaction has locked
@@ -96,6 +97,8 @@ impl Dialect {
             }
             ("list", Self::Postgres) => "jsonb_agg",
             ("list", Self::Sqlite) => "json_group_array",
+            ("object", Self::Postgres) => "json_build_object",
+            ("object", Self::Sqlite) => "json_object",
             ("ids", Self::Postgres) => "jsonb_array_elements_text(p.work::jsonb -> 'ids') AS e(value)",
             ("ids", Self::Sqlite) => "json_each(p.work, '$.ids') AS e",
             ("bytes", Self::Postgres) => "COLLATE \"C\"",

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64};
 use secrecy::ExposeSecret;
 use sqlx::pool::PoolConnection;
 use sqlx::{Any, AnyConnection, AnyPool, AssertSqlSafe, Connection as _, SqlSafeStr, Transaction};
-use tokio::sync::{Semaphore, SetOnce};
+use tokio::sync::{Notify, Semaphore, SetOnce};
 
 use super::dialect::Dialect;
 use super::emptied::Emptied;
@@ -14,6 +14,7 @@ use super::error::LedgerError;
 use super::group::Groups;
 use super::options::LedgerOptions;
 use super::pools::Pools;
+use super::reported::Reported;
 
 /// The ledger of one installation.
 #[derive(Clone)]
@@ -41,8 +42,14 @@ pub(in crate::ledger) struct Inner {
     pub(in crate::ledger) emptied: Emptied,
     /// Whether events of the audit trail were past their retention at the last look of a user who may not delete them.
     pub(in crate::ledger) overdue_events: AtomicBool,
+    /// Whether receipts were past their retention at the last look of a user who may not change them.
+    pub(in crate::ledger) overdue_receipts: AtomicBool,
+    /// The receipts that cannot be made.
+    pub(in crate::ledger) unmade_receipts: Reported,
     /// The events of the audit trail that the database has refused to this process.
     pub(in crate::ledger) unwritten_events: AtomicU64,
+    /// Notifies the sequencer of this process that something may need a place in the log.
+    pub(in crate::ledger) log: Notify,
 }
 
 impl Ledger {
@@ -59,7 +66,10 @@ impl Ledger {
                 pairs: Semaphore::new(pools.readers - 1),
                 emptied: Emptied::default(),
                 overdue_events: AtomicBool::new(false),
+                overdue_receipts: AtomicBool::new(false),
+                unmade_receipts: Reported::default(),
                 unwritten_events: AtomicU64::new(0),
+                log: Notify::new(),
                 write: pools.write,
                 read: pools.read,
                 migrated: SetOnce::new(),

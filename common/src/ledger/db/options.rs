@@ -21,6 +21,8 @@ pub struct LedgerOptions {
     pub give_up_after: Duration,
     /// The number of leases of an unreadable partition that may expire before it fails.
     pub rescues: u32,
+    /// The time before its deadline from which a job is due soon.
+    pub due_soon: Duration,
 }
 
 impl From<&Config> for LedgerOptions {
@@ -33,6 +35,7 @@ impl From<&Config> for LedgerOptions {
             max_rounds: config.retry.rounds,
             give_up_after: config.retry.give_up_after,
             rescues: config.lease.rescues,
+            due_soon: config.deadlines.soon,
         }
     }
 }

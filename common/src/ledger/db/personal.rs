@@ -9,7 +9,7 @@ use super::alter::alter;
 use super::error::LedgerError;
 
 /// Tables, and their columns that hold ids or persons.
-const PERSONAL: [(&str, &[&str]); 6] = [
+const PERSONAL: [(&str, &[&str]); 7] = [
     (
         "jobs",
         &[
@@ -21,6 +21,8 @@ const PERSONAL: [(&str, &[&str]); 6] = [
             "expect",
             "opaque_id",
             "preview",
+            "fingerprint_key",
+            "fingerprints",
         ],
     ),
     ("partitions", &["work", "progress", "snapshot", "found", "intent"]),
@@ -28,6 +30,7 @@ const PERSONAL: [(&str, &[&str]); 6] = [
     ("schedules", &["rights", "job"]),
     ("api_keys", &["bound_user", "workspaces"]),
     ("audit_events", &["event"]),
+    ("receipts", &["facts", "workers", "body"]),
 ];
 
 /// Makes PostgreSQL keep no statistics of these columns.

@@ -10,9 +10,9 @@ use crate::ledger::advance;
 use crate::ledger::advance::close::{self, Close};
 use crate::ledger::audit::{self, Act, Actor, Deed, Object};
 use crate::ledger::db::{Inner, Ledger, LedgerError, Moves, rows};
+use crate::ledger::operation::state_of;
 use crate::ledger::partition_state::PartitionState;
 use crate::ledger::types::JobEnd;
-use crate::ledger::views::state_of;
 use crate::state::{Event, State};
 
 /// The result of a request to cancel.

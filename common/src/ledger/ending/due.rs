@@ -1,6 +1,6 @@
 //! Looking for data whose retention has passed: one entry of one index for each kind of data, in one statement.
 //!
-//! While nothing is due, housekeeping sends no other statement. The steps of forgetting are nine.
+//! While nothing is due, housekeeping sends no other statement. The steps of forgetting are ten.
 
 use std::time::Duration;
 
@@ -25,6 +25,8 @@ pub(super) struct Waits {
     pub(super) keys: Wait,
     /// Events of the audit trail.
     pub(super) events: Wait,
+    /// Statements of receipts.
+    pub(super) receipts: Wait,
 }
 
 impl Waits {
@@ -32,11 +34,11 @@ impl Waits {
     // Data whose retention has passed may have to stay: the key of an unfinished job, or an event that only another user
     // may delete. It does not shorten the time.
     pub(super) fn quiet(&self, kept: Kept) -> Duration {
-        let waits = [self.items, self.rest, self.jobs, self.keys, self.events];
+        let waits = [self.items, self.rest, self.jobs, self.keys, self.events, self.receipts];
         let later = waits.into_iter().flatten().filter(|wait| *wait > 0);
         let later = later.map(|wait| Duration::from_millis(wait.unsigned_abs()));
         // The retention of new data begins later.
-        let new = [kept.items, kept.jobs, kept.keys, kept.audit];
+        let new = [kept.items, kept.jobs, kept.keys, kept.audit, kept.receipts];
         later.chain(new).min().unwrap_or_default()
     }
 }
@@ -55,12 +57,14 @@ impl Ledger {
                 (SELECT MIN(forgotten_at) FROM jobs WHERE forgotten_at IS NOT NULL AND cleared = 0) - {now} AS rest,
                 (SELECT MIN(ended_at) FROM jobs WHERE cleared = 1) + $2 - {now} AS jobs,
                 (SELECT MIN(created_at) FROM idempotency) + $3 - {now} AS keys,
-                (SELECT MIN(at) FROM audit_events) + $4 - {now} AS events",
+                (SELECT MIN(at) FROM audit_events) + $4 - {now} AS events,
+                (SELECT MIN(ended_at) FROM receipts WHERE body IS NOT NULL) + $5 - {now} AS receipts",
         ))
         .bind(ms(kept.items))
         .bind(ms(kept.jobs))
         .bind(ms(kept.keys))
         .bind(ms(kept.audit))
+        .bind(ms(kept.receipts))
         .fetch_one(&self.inner.read)
         .await?;
         Ok(Waits {
@@ -69,6 +73,7 @@ impl Ledger {
             jobs: row.try_get("jobs")?,
             keys: row.try_get("keys")?,
             events: row.try_get("events")?,
+            receipts: row.try_get("receipts")?,
         })
     }
 }
@@ -85,6 +90,7 @@ mod tests {
             jobs: hour * 2,
             keys: hour * 2,
             audit: hour * 2,
+            receipts: hour * 2,
         };
         let waits = |items, keys| Waits {
             items,
@@ -92,6 +98,7 @@ mod tests {
             jobs: None,
             keys,
             events: None,
+            receipts: None,
         };
         for (items, keys, quiet) in [
             (None, None, hour),

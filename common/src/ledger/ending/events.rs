@@ -11,7 +11,7 @@ use crate::ledger::db::{Dialect, Ledger, LedgerError};
 
 /// The time after the retention by which events must be gone.
 // `lethe forget-audit` runs once a day, and one run may fail.
-const GRACE: Duration = Duration::from_hours(48);
+pub(super) const GRACE: Duration = Duration::from_hours(48);
 
 impl Ledger {
     /// Deletes some events of the audit trail whose retention has passed. Returns whether there may be more.

@@ -59,6 +59,8 @@ pub struct Kept {
     pub keys: Duration,
     /// Events of the audit trail.
     pub audit: Duration,
+    /// The statements of receipts.
+    pub receipts: Duration,
 }
 
 /// The result of a step in forgetting.
@@ -84,7 +86,14 @@ impl Ledger {
     /// [`LedgerError::Unavailable`] if the database did not answer.
     pub async fn forget(&self, kept: Kept) -> Result<Forgot, LedgerError> {
         let waits = self.retentions(kept).await?;
-        let [mut forgotten, mut cleared, mut dropped, mut keys, mut events] = [Step::Nothing; 5];
+        let [
+            mut forgotten,
+            mut cleared,
+            mut dropped,
+            mut keys,
+            mut events,
+            mut receipts,
+        ] = [Step::Nothing; 6];
         // A job that loses its personal data is cleared next, and a cleared one is deleted next.
         if is_due(waits.items) {
             forgotten = self.forget_jobs(kept.items).await?;
@@ -101,7 +110,10 @@ impl Ledger {
         if is_due(waits.events) {
             events = self.forget_events(kept.audit).await?;
         }
-        let steps = [forgotten, cleared, dropped, keys, events];
+        if is_due(waits.receipts) {
+            receipts = self.forget_statements(kept.receipts).await?;
+        }
+        let steps = [forgotten, cleared, dropped, keys, events, receipts];
         let mut quiet = waits.quiet(kept);
         if steps.iter().any(|step| *step != Step::Nothing) {
             quiet = Duration::ZERO;
@@ -114,7 +126,8 @@ impl Ledger {
         Ok(Forgot { more, quiet })
     }
 
-    /// Deletes the personal data in the rows of jobs. Their counts become a summary.
+    /// Deletes the personal data in the rows of jobs. Their counts become a summary. With the key of a job nobody can
+    /// compute any more which person its receipts are about.
     async fn forget_jobs(&self, after: Duration) -> Result<Step, LedgerError> {
         let inner = &self.inner;
         let mut tx = inner.begin().await?;
@@ -143,7 +156,7 @@ impl Ledger {
             "-- ledger::forget
             UPDATE jobs SET forgotten_at = {now}, summary = e.value->>'summary', subject = NULL, query = NULL, owner = NULL,
                 workspace = NULL, memory_kind = NULL, slices = NULL, opaque_id = NULL, expect = NULL, preview = NULL,
-                request = NULL, owed = 0
+                request = NULL, owed = 0, fingerprint_key = NULL
             FROM {each} WHERE jobs.id = e.value->>'id' AND jobs.id {in_ids}",
         ))
         .bind(json!(summaries).to_string())

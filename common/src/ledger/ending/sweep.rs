@@ -69,7 +69,7 @@ impl Ledger {
     pub async fn drop_abandoned_uploads(&self) -> Result<usize, LedgerError> {
         let rows = sqlx::query(self.inner.sql(
             "-- ledger::sweep uploads
-            SELECT id FROM jobs WHERE state = {job.receiving} AND ended_at IS NULL AND touched_at <= (SELECT {now}) - $1 LIMIT $2",
+            SELECT id FROM jobs WHERE (state || '') = {job.receiving} AND touched_at <= (SELECT {now}) - $1 LIMIT $2",
         ))
         .bind(UPLOAD_SILENCE_MS)
         .bind(STEP)
@@ -103,6 +103,13 @@ impl Ledger {
             "-- ledger::sweep leases
             UPDATE partitions SET due_at = {now} WHERE state = {partition.running}",
         ))
+        .execute(&self.inner.write)
+        .await?;
+        // The log's lease too, so that the first receipts need not wait for it.
+        sqlx::query(
+            self.inner
+                .sql("-- ledger::sweep log\nUPDATE log_head SET worker = NULL, lease_until = 0 WHERE id = 1"),
+        )
         .execute(&self.inner.write)
         .await?;
         Ok(ended.rows_affected())

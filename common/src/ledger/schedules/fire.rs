@@ -10,6 +10,7 @@ use super::stored::{COLUMNS, ScheduleRow, schedule};
 use crate::ledger::accept::{self, NewJob};
 use crate::ledger::db::rows::UNENDED;
 use crate::ledger::db::{Inner, Ledger, LedgerError};
+use crate::ledger::log::IS_WAITING;
 use crate::ledger::totals::{Increment, TotalsMetric};
 use crate::ledger::types::Run;
 
@@ -37,6 +38,15 @@ pub struct DueSchedules {
 pub struct DueCursor {
     next_run_at: i64,
     name: String,
+}
+
+/// The next thing that an idle api has to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NextSchedule {
+    /// The milliseconds until the next schedule is due: 0 if one is due, `None` if none will be.
+    pub wait: Option<u64>,
+    /// Whether the sequencer has work.
+    pub log_waits: bool,
 }
 
 impl Ledger {
@@ -77,16 +87,20 @@ impl Ledger {
         })
     }
 
-    /// Returns the milliseconds until the next schedule is due: 0 if one is due, `None` if none will be.
-    pub async fn next_schedule(&self) -> Result<Option<u64>, LedgerError> {
-        let row = sqlx::query(self.inner.sql(
+    /// Returns when the next schedule is due, and whether something has no place in the log yet.
+    // One statement for both: an idle api sends few.
+    pub async fn next_schedule(&self) -> Result<NextSchedule, LedgerError> {
+        let text = format!(
             "-- ledger::next_schedule
-            SELECT MIN(next_run_at) - {now} AS wait FROM schedules WHERE next_run_at IS NOT NULL AND paused = 0",
-        ))
-        .fetch_one(&self.inner.read)
-        .await?;
+            SELECT MIN(next_run_at) - {{now}} AS wait, {IS_WAITING} AS log_waits
+            FROM schedules WHERE next_run_at IS NOT NULL AND paused = 0"
+        );
+        let row = sqlx::query(self.inner.sql(&text)).fetch_one(&self.inner.read).await?;
         let wait: Option<i64> = row.try_get("wait")?;
-        Ok(wait.map(|wait| u64::try_from(wait).unwrap_or(0)))
+        Ok(NextSchedule {
+            wait: wait.map(|wait| u64::try_from(wait).unwrap_or(0)),
+            log_waits: row.try_get::<i64, _>("log_waits")? == 1,
+        })
     }
 
     /// Takes a schedule's due time and accepts its job, unless the previous job has not ended. `next` is

@@ -124,6 +124,9 @@ pub(super) async fn forgotten(test: &TestLedger) {
         format!("UPDATE jobs SET ended_at = 1 WHERE id = '{id}'"),
         format!("UPDATE idempotency SET created_at = 1 WHERE job_id = '{id}'"),
         format!(
+            "UPDATE receipts SET ended_at = 1, body = '{{}}', log_index = (SELECT MAX(log_index) + 1 FROM receipts) WHERE job_id = '{id}'"
+        ),
+        format!(
             "INSERT INTO audit_events (id, at, act, actor, effect, event) VALUES ('{}', 1, 'pause', 'a', 'done', '{{}}')",
             JobId::new()
         ),

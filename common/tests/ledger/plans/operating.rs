@@ -9,6 +9,7 @@ use lethe_common::ledger::{
     ExecutionOptions, KeyRecord, Ledger, NewJob, RetireOutcome, Rotated, Run, ScheduleRecord, WorkerReport,
 };
 use lethe_common::schedule::{Window, Windows};
+use lethe_common::tlog::tile::TileId;
 use serde_json::json;
 
 use super::work::{one, work};
@@ -37,7 +38,7 @@ pub(super) async fn scheduled(test: &TestLedger) {
         ..schedule(None)
     };
     assert!(ledger.add_schedule(&record, &tester()).await.unwrap());
-    assert_eq!(ledger.next_schedule().await.unwrap(), Some(0));
+    assert_eq!(ledger.next_schedule().await.unwrap().wait, Some(0));
     assert_eq!(ledger.due_schedules(None, 10).await.unwrap().due.len(), 1);
     let job = || NewJob {
         execution: ExecutionOptions {
@@ -125,4 +126,36 @@ pub(super) async fn reported(test: &TestLedger) {
     assert_eq!(retired.unwrap(), RetireOutcome::Retired);
     // The claims of the other steps name the first revision.
     test.run("UPDATE revisions SET n = 0").await;
+}
+
+/// Rounds of a sequencer until nothing waits, its keys, and the log's readers.
+pub(super) async fn logged(ledger: &Ledger) {
+    let lease = ledger.lead_log("w", HOUR).await.unwrap().expect("nobody leads");
+    let keys = [("id".to_owned(), "key".to_owned())];
+    assert!(ledger.publish_keys(&lease, &keys).await.unwrap());
+    assert_eq!(ledger.signing_keys().await.unwrap().len(), 1);
+    while ledger.log_waits().await.unwrap() {
+        // An update of a receipt touches all of its indexes, so few at a time.
+        let entries = crate::log::entries(ledger.unsequenced(3).await.unwrap());
+        let is_last = entries.is_empty();
+        if !is_last {
+            assert!(ledger.sequence(&lease, &entries).await.unwrap().is_some());
+        }
+        let size = ledger.log_head().await.unwrap().size;
+        assert!(ledger.sign_head(&lease, size, "a checkpoint").await.unwrap());
+        // Receipts of jobs whose rows cannot be read stay.
+        if is_last {
+            break;
+        }
+    }
+    ledger.leave_log(&lease).await.unwrap();
+    let first = TileId {
+        level: 0,
+        n: 0,
+        width: 1,
+    };
+    assert!(ledger.log_tile(first).await.unwrap().is_some());
+    assert!(ledger.log_bundle(0, 1).await.unwrap().is_some());
+    assert!(ledger.log_proof(0).await.unwrap().is_some());
+    assert!(ledger.log_state().await.unwrap().entries > 0);
 }

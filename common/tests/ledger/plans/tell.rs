@@ -4,7 +4,9 @@ mod lists;
 
 use std::collections::BTreeSet;
 
-use lethe_common::ledger::{Act, AuditFilter, Changeable, Effect, JobFilter, Ledger, MarkFilter, Object, Whose};
+use lethe_common::ledger::{
+    Act, AuditFilter, Changeable, Deadline, Effect, JobFilter, Ledger, MarkFilter, Object, ReceiptFilter, Whose,
+};
 use lethe_common::state::State;
 
 use crate::tester;
@@ -25,6 +27,7 @@ fn all(whose: Whose) -> JobFilter {
         marks: MarkFilter::default(),
         created_after: None,
         created_before: None,
+        due_before: None,
         after: None,
         limit: LIMIT,
     }
@@ -43,8 +46,27 @@ pub(super) async fn listed(ledger: &Ledger) {
         ledger.glances(&whose, None, LIMIT, LIMIT).await.unwrap();
         let marks = MarkFilter::default();
         ledger.schedules(&whose, &marks, "", LIMIT).await.unwrap();
-        ledger.jobs(&all(whose)).await.unwrap();
+        ledger.jobs(&all(whose.clone())).await.unwrap();
+        let receipts = ReceiptFilter {
+            whose,
+            job: None,
+            since: Some(1),
+            after: None,
+            limit: LIMIT,
+        };
+        let listed = ledger.receipts(&receipts).await.unwrap();
+        for row in listed.iter().take(1) {
+            assert!(ledger.receipt(row.id).await.unwrap().is_some());
+            assert!(ledger.receipt_of(row.job, None).await.unwrap().is_some());
+            let of_job = ReceiptFilter {
+                job: Some(row.job),
+                ..receipts.clone()
+            };
+            assert!(!ledger.receipts(&of_job).await.unwrap().is_empty());
+            ledger.envelope(row.id).await.unwrap();
+        }
     }
+    ledger.unsequenced(LIMIT).await.unwrap();
     let unknown = JobFilter {
         marks: MarkFilter {
             reference: Some("unknown".to_owned()),
@@ -58,6 +80,17 @@ pub(super) async fn listed(ledger: &Ledger) {
     };
     for filter in [unknown, old] {
         assert!(ledger.jobs(&filter).await.unwrap().jobs.is_empty());
+    }
+    // None of the jobs with a deadline is due, few of them are, or all.
+    for due_before in [1, 100, i64::MAX] {
+        let due = JobFilter {
+            due_before: Some(due_before),
+            ..all(Whose::All)
+        };
+        let jobs = ledger.jobs(&due).await.unwrap().jobs;
+        let mut deadlines = jobs.iter().map(|job| job.legal.deadline.as_ref());
+        let is_due = |deadline: Option<&Deadline>| deadline.is_some_and(|deadline| deadline.due_at < due_before);
+        assert!(deadlines.all(is_due), "{due_before}");
     }
     lists::filtered(ledger).await;
     let failed = JobFilter {

@@ -5,9 +5,10 @@ use std::slice::from_ref;
 use lethe_common::filter::Filter;
 use lethe_common::job::{JobId, Outcome, StoreKind};
 use lethe_common::ledger::{
-    Accepted, After, Delta, ExecutionOptions, Idempotency, ItemCursor, ItemOutcome, Kind, Lease, LeaseCheck, Ledger,
-    NewJob, NewPartition, Record, RecordEnd, Route, Snapshot, Spelling, Work,
+    Accepted, After, Delta, ExecutionOptions, ExtendOutcome, Idempotency, ItemCursor, ItemOutcome, Kind, Lease,
+    LeaseCheck, Ledger, NewJob, NewPartition, Record, RecordEnd, Route, Snapshot, Spelling, Work,
 };
+use lethe_common::receipt::ExtensionReason;
 use lethe_common::selection::Selection;
 use lethe_common::state::State;
 
@@ -261,6 +262,11 @@ pub(super) async fn kept_to_a_pace(ledger: &Ledger) {
     assert_eq!(ledger.reserve(&lease, 1_000).await.unwrap(), None);
     assert!(ledger.reserve(&lease, 1).await.unwrap().is_some());
     ledger.throttle(id, Some(2.0), &tester()).await.unwrap();
+    let reason = ExtensionReason::Complexity;
+    assert_eq!(
+        ledger.extend(id, 1, reason, &tester()).await.unwrap(),
+        ExtendOutcome::NoDeadline
+    );
     work_on(ledger, &mapping, vec![lease], 0).await;
     // It has ended.
     ledger.throttle(id, None, &tester()).await.unwrap();
