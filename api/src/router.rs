@@ -21,7 +21,9 @@ use crate::http::unknown::unknown;
 use crate::migrating;
 use crate::openapi;
 use crate::refusals;
-use crate::routes::{audit, health, jobs, keys, metrics, pause, schedules, siblings, targets, workers};
+use crate::routes::{
+    audit, health, jobs, keys, log, metrics, pause, receipts, schedules, siblings, targets, well_known, workers,
+};
 use crate::state::AppState;
 
 /// Returns the routes of the API.
@@ -69,6 +71,9 @@ fn quick() -> OpenApiRouter<AppState> {
         .routes(routes!(jobs::matching::post::retry))
         .routes(routes!(jobs::get::get, jobs::change::change))
         .routes(routes!(jobs::items::items))
+        .routes(routes!(receipts::of_job::of_job))
+        .routes(routes!(receipts::list::list))
+        .routes(routes!(receipts::one::one))
         .routes(routes!(jobs::cancel::cancel))
         .routes(routes!(jobs::retry::retry))
         .routes(routes!(pause::pause))
@@ -91,6 +96,11 @@ fn quick() -> OpenApiRouter<AppState> {
         .routes(routes!(keys::revoke::revoke))
         .routes(routes!(keys::rotate::rotate))
         .routes(routes!(audit::list::list))
+        .routes(routes!(log::proof::proof))
+        .routes(routes!(log::checkpoint::checkpoint))
+        .route(log::tile::PATH, get(log::tile::tile))
+        .routes(routes!(well_known::keys))
+        .routes(routes!(well_known::schema))
         .routes(routes!(health::livez))
         .routes(routes!(health::readyz))
         .routes(routes!(metrics::metrics))

@@ -7,6 +7,7 @@ use crate::connections::{self, Limits, Port};
 use crate::console;
 use crate::router::router;
 use crate::schedules;
+use crate::sequencer::{self, Looks};
 use crate::state::AppState;
 
 /// Serves the API on `port` until `shutdown`, then finishes the requests that have begun.
@@ -29,6 +30,11 @@ pub async fn serve(port: impl Into<Port>, state: AppState, shutdown: Cancellatio
         };
         clockwork.stopping().run_until_cancelled(schedules).await;
     });
+    if state.config().receipts.sequence {
+        let (config, ledger, doorbell) = (state.config().clone(), state.ledger().clone(), state.doorbell().clone());
+        let sequencer = sequencer::run(config, ledger, doorbell, Looks::OfSchedules, state.stopping().clone());
+        state.tasks().spawn(sequencer);
+    }
     let sweeper = state.clone();
     state.tasks().spawn(async move {
         let sweeping = async {

@@ -8,6 +8,7 @@ use lethe_common::config::Config;
 use lethe_common::doorbell::Doorbell;
 use lethe_common::ledger::{Ledger, Queue};
 use lethe_common::metrics::Metrics;
+use lethe_common::receipt::keys::KeySet;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -39,6 +40,7 @@ struct Shared {
     places: Places,
     readiness: Remembered<Seen>,
     queue: Remembered<Result<Queue, Problem>>,
+    published_keys: Remembered<Result<KeySet, Problem>>,
     readings: Readings,
     history: History,
     refusals: Refusals,
@@ -57,6 +59,7 @@ impl AppState {
             places: Places::new(&config.api),
             readiness: Remembered::new(),
             queue: Remembered::new(),
+            published_keys: Remembered::new(),
             readings: Readings::new(ledger.clone()),
             history: History::default(),
             refusals: Refusals::new(Arc::clone(&config), ledger.clone(), tasks.clone()),
@@ -101,6 +104,11 @@ impl AppState {
     /// Returns the cache of the unfinished jobs of the service. Reading it counts all of them.
     pub(crate) fn queue(&self) -> &Remembered<Result<Queue, Problem>> {
         &self.0.queue
+    }
+
+    /// Returns the cache of the public keys of receipts. Everybody may ask for them.
+    pub(crate) fn published_keys(&self) -> &Remembered<Result<KeySet, Problem>> {
+        &self.0.published_keys
     }
 
     pub(crate) fn readings(&self) -> &Readings {

@@ -167,6 +167,16 @@ impl Principal {
         self.reaches_all(targets) && (principal == self.name || self.sees_all())
     }
 
+    /// Returns whether the caller sees the receipt of a job of `principal` about these targets.
+    pub(crate) fn sees_receipt_of(&self, principal: &str, targets: &BTreeSet<String>) -> bool {
+        self.reaches_all(targets) && (principal == self.name || self.sees_all_receipts())
+    }
+
+    // A receipt no longer tells whose memories it is about. So the scope is not enough for a bound caller.
+    fn sees_all_receipts(&self) -> bool {
+        self.sees_all() || !self.is_bound_inside() && self.has(Scope::ReceiptsRead)
+    }
+
     /// Returns whether the caller sees a schedule of `principal`. Without `target` it is about several targets.
     pub(crate) fn sees_schedule(&self, principal: &str, target: Option<&str>) -> bool {
         let own = principal == self.name && target.is_none_or(|target| self.reaches(target));
@@ -230,7 +240,7 @@ impl Principal {
 
     /// Refuses a caller whose credentials do not cover all of `target`, or everything if there is no target.
     pub(crate) fn require_all_of(&self, target: Option<&str>) -> Result<(), Denied> {
-        let whole = target.is_some_and(|target| self.reaches(target)) || self.bounds.targets.is_none();
+        let whole = target.is_some_and(|target| self.reaches(target)) || self.reaches_every_target();
         if self.is_bound_inside() || !whole {
             return Err(Denied::Bound);
         }
@@ -239,12 +249,26 @@ impl Principal {
 
     /// Returns the filter for the jobs that the caller may list.
     pub(crate) fn seen(&self) -> Whose {
+        self.whose(self.sees_all())
+    }
+
+    /// Returns the filter for the receipts that the caller may list.
+    pub(crate) fn seen_receipts(&self) -> Whose {
+        self.whose(self.sees_all_receipts())
+    }
+
+    fn whose(&self, all: bool) -> Whose {
         let name = self.name.clone();
         match &self.bounds.targets {
-            _ if !self.sees_all() => Whose::Of(name),
+            _ if !all => Whose::Of(name),
             Some(targets) => Whose::OfOrAbout(name, targets.clone()),
             None => Whose::All,
         }
+    }
+
+    /// Returns whether the caller is bound to no targets.
+    pub(crate) fn reaches_every_target(&self) -> bool {
+        self.bounds.targets.is_none()
     }
 
     // Only a caller that reaches all targets of a job sees it.
@@ -254,7 +278,7 @@ impl Principal {
 
     // A schedule about several targets may cover more targets later.
     fn reaches_schedule(&self, target: Option<&str>) -> bool {
-        target.map_or_else(|| self.bounds.targets.is_none(), |target| self.reaches(target))
+        target.map_or_else(|| self.reaches_every_target(), |target| self.reaches(target))
     }
 }
 

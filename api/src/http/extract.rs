@@ -11,6 +11,7 @@ use form_urlencoded::Serializer;
 use lethe_common::config::Config;
 use lethe_common::job::JobId;
 use serde::de::DeserializeOwned;
+use uuid::Uuid;
 
 use crate::http::body::Incoming;
 use crate::http::json;
@@ -58,6 +59,20 @@ impl<S: Send + Sync> FromRequestParts<S> for JobPath {
             .await
             .map_err(|_| Problem::unknown_job())?;
         id.parse().map(Self).map_err(unknown)
+    }
+}
+
+/// The id of a receipt in the path.
+pub(crate) struct ReceiptPath(pub(crate) Uuid);
+
+impl<S: Send + Sync> FromRequestParts<S> for ReceiptPath {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let Path(id) = Path::<String>::from_request_parts(parts, state)
+            .await
+            .map_err(|_| Problem::unknown_receipt())?;
+        id.parse().map(Self).map_err(|_| Problem::unknown_receipt())
     }
 }
 

@@ -7,7 +7,7 @@ use crate::http::exact;
 use crate::http::problem::{Kind, Problem};
 
 /// The fields of later versions. They are refused by name, so that no caller relies on them.
-const LATER: [&str; 5] = ["deadline", "priority", "callback_url", "reason", "metadata"];
+const LATER: [&str; 3] = ["priority", "callback_url", "metadata"];
 
 /// The most characters of an unknown field's name that an error repeats.
 const MAX_NAME: usize = 64;
@@ -64,6 +64,11 @@ fn described(path: &str, text: &str) -> Problem {
         }
         let known = text.rsplit_once(", expected ").map_or("", |(_, known)| known);
         let known = without_place(known);
+        // A deletion takes no deadline: it follows from these.
+        if named == "deadline" && known.contains("`regulation`") && known.contains("`received_at`") {
+            let instead = "write `regulation` and `received_at` in its place";
+            return Problem::invalid(&inside(path, named), instead);
+        }
         return Problem::invalid(
             &inside(path, named),
             format_args!("unknown field: leave it out, or write {known}"),

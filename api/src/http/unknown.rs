@@ -9,12 +9,7 @@ const LATER: [&str; 3] = ["/v1/holds", "/v1/suppressions", "/v1/replays"];
 
 /// Refuses a path without a route, and does not repeat it: it can hold an id.
 pub(crate) fn unknown(uri: &Uri) -> Problem {
-    let path = uri.path();
-    let later = if path.starts_with("/v1/jobs/") && path.ends_with("/receipt") {
-        Some("receipt")
-    } else {
-        LATER.into_iter().find(|later| path.starts_with(later))
-    };
+    let later = LATER.into_iter().find(|later| uri.path().starts_with(later));
     match later {
         Some(name) => Problem::new(Kind::NotFound, format!("`{name}` is not supported yet")),
         None => Problem::usual(Kind::NotFound),

@@ -33,6 +33,7 @@ use crate::http::problem::ProblemBody;
     // The page and generated clients group operations by tag, in this order.
     tags(
         (name = "jobs", description = "Deletions: submit, watch, change, cancel and retry them"),
+        (name = "receipts", description = "Signed statements of ended jobs, and the log that has them"),
         (name = "schedules", description = "Deletions that recur"),
         (name = "keys", description = "API keys"),
         (name = "operation", description = "Pauses, targets, workers and the audit trail"),

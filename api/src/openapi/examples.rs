@@ -55,6 +55,21 @@ pub(super) fn answered(operation: &str, status: &str, media: &str) -> Option<Val
             "items": [{"id": "memory-1", "table": "memories", "store": "sql", "outcome": "absent", "code": null}],
             "next": null,
         }),
+        "getReceipt" | "getJobReceipt" => json!({
+            "payload": "eyJpc3N1ZXIiOiJsZXRoZS5leGFtcGxlIiwg4oCmfQ==", "payloadType": "application/vnd.lethe.receipt.v1+json",
+            "signatures": [{"keyid": "5fa1…", "sig": "b2sg…"}], "tlog_proof": "c2sp.org/tlog-proof@v1\nindex 7\n…",
+        }),
+        "getReceiptProof" => "c2sp.org/tlog-proof@v1\nindex 7\n…\n\nlethe.example/log\n8\n…\n".into(),
+        "logCheckpoint" => "lethe.example/log\n8\n…\n\n— lethe.example/log …\n".into(),
+        "receiptKeys" => json!({
+            "issuer": "lethe.example", "origin": "lethe.example/log", "schema": "/.well-known/lethe-receipt.v1.schema.json",
+            "keys": [{
+                "key_id": "5fa1…", "algorithm": "Ed25519", "public_key": "b2sg…", "pem": "-----BEGIN PUBLIC KEY-----\n…",
+                "note_key": "lethe.example/log+1a2b3c4d+b2sg…", "made": "2026-01-31T12:00:00.000Z", "retired": null,
+            }],
+        }),
+        "receiptSchema" => json!({"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "Receipt"}),
+        "listReceipts" => json!({"receipts": [receipt()], "next": null}),
         "getSchedule" | "putSchedule" | "resumeSchedule" => schedule(false),
         "pauseSchedule" => schedule(true),
         "listSchedules" => json!({"schedules": [schedule(false)], "next": null}),
@@ -108,6 +123,7 @@ fn ended() -> Value {
     json!({
         "state": "succeeded", "version": 4, "remaining": 0, "stores": stores, "progress": 1.0, "rate": 40.0,
         "next_attempt_at": null, "started_at": "2026-01-31T12:00:00.010Z", "ended_at": "2026-01-31T12:00:00.035Z",
+        "receipt": format!("/v1/jobs/{}/receipt", sample::job()["id"].as_str().unwrap_or_default()),
     })
 }
 
@@ -135,6 +151,14 @@ fn key() -> Value {
         "name": "crm", "scopes": ["memories:delete"], "user": null, "workspaces": null, "targets": null,
         "expires_at": "2099-01-31T12:00:00Z", "expired": false, "created_at": "2026-01-31T12:00:00Z", "created_by": "ops",
         "last_used_at": null, "previous_secret_ends_at": null,
+    })
+}
+
+fn receipt() -> Value {
+    json!({
+        "id": "0198f3a2-6a3f-7d22-9b1c-2c3d4e5f6071", "job_id": sample::job()["id"], "ending": 1, "state": "succeeded",
+        "principal": "web", "targets": ["main"], "ended_at": "2026-01-31T12:00:00.035Z", "log_index": 7,
+        "forgotten": false,
     })
 }
 

@@ -53,6 +53,8 @@ problems! {
     }
 
     NoJob { 404 "No such job" }
+    NoReceipt { 404 "No such receipt, or the job has none" }
+    ReceiptForgotten { 410 "The retention of receipts has passed" }
     NoSchedule { 404 "No such schedule" }
     NoTarget { 404 "No such target" }
     HasEnded { 409 "The job has ended" }

@@ -67,6 +67,7 @@ async fn service(state: &AppState) -> Result<Service, LedgerError> {
     let service = ledger.service_state(LARGEST).await?;
     let pauses = ledger.pauses().await?;
     let workers = ledger.seen_workers(HEARD_WITHIN).await?;
+    let log = ledger.log_state().await?;
     let mut unserved: BTreeMap<String, u64> = BTreeMap::new();
     let mut routes = service.due_routes.clone();
     routes.sort_unstable();
@@ -81,5 +82,6 @@ async fn service(state: &AppState) -> Result<Service, LedgerError> {
         pauses,
         unserved,
         gone: workers.gone,
+        log,
     })
 }

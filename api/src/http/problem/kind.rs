@@ -12,10 +12,12 @@ pub(crate) enum Kind {
     Unauthorized,
     Forbidden,
     NotFound,
+    NoReceipt,
     MethodNotAllowed,
     Timeout,
     JobEnded,
     JobNotEnded,
+    NotExtendable,
     JobStopped,
     SelectionChanged,
     SelectionTooLarge,
@@ -41,6 +43,7 @@ pub(crate) enum Kind {
     Internal,
     ErasureFailed,
     Unfinished,
+    ReceiptPending,
     QueueFull,
     LedgerUnavailable,
     IssuerUnavailable,
@@ -57,10 +60,12 @@ impl Kind {
             Self::Unauthorized => (S::UNAUTHORIZED, "The credentials are missing or not known"),
             Self::Forbidden => (S::FORBIDDEN, "The credentials do not allow this"),
             Self::NotFound => (S::NOT_FOUND, "Not found"),
+            Self::NoReceipt => (S::NOT_FOUND, "There is no such receipt"),
             Self::MethodNotAllowed => (S::METHOD_NOT_ALLOWED, "The method does not exist here"),
             Self::Timeout => (S::REQUEST_TIMEOUT, "The request did not arrive in time"),
             Self::JobEnded => (S::CONFLICT, "The job has ended"),
             Self::JobNotEnded => (S::CONFLICT, "The job has neither failed nor been cancelled"),
+            Self::NotExtendable => (S::CONFLICT, "The deadline cannot be extended"),
             Self::JobStopped => (S::CONFLICT, "The deletion was stopped"),
             Self::SelectionChanged => (S::CONFLICT, "The selection has changed"),
             Self::SelectionTooLarge => (S::CONFLICT, "More than the limit is selected"),
@@ -89,6 +94,7 @@ impl Kind {
             Self::Internal => (S::INTERNAL_SERVER_ERROR, "The service failed"),
             Self::ErasureFailed => (S::INTERNAL_SERVER_ERROR, "Not everything could be erased"),
             Self::Unfinished => (S::SERVICE_UNAVAILABLE, "The job has not ended yet"),
+            Self::ReceiptPending => (S::SERVICE_UNAVAILABLE, "The receipt is not signed yet"),
             Self::QueueFull => (S::SERVICE_UNAVAILABLE, "Too many jobs are unfinished"),
             Self::LedgerUnavailable => (S::SERVICE_UNAVAILABLE, "The ledger cannot be reached"),
             Self::IssuerUnavailable => (S::SERVICE_UNAVAILABLE, "The keys of the token's issuer cannot be read"),
@@ -119,7 +125,8 @@ impl Kind {
             | Self::TooManyRequests
             | Self::TooManyBytes
             | Self::TooManyConnections
-            | Self::Unfinished => Some(1),
+            | Self::Unfinished
+            | Self::ReceiptPending => Some(1),
             // Uploads, streams and queues take longer to shrink. An issuer is not asked more often.
             Self::TooManyUploads
             | Self::TooManyStreams
@@ -156,6 +163,7 @@ impl Kind {
             Self::IssuerUnavailable => "nothing was touched: send the request again later, or with an API key",
             Self::Slow => "send the request again, with the same idempotency key if it makes a job",
             Self::Unfinished => "send the same request again: it waits for the same job",
+            Self::ReceiptPending => "the receipt is written, and not signed yet: send the request again",
             Self::ErasureFailed => "the job says what was erased and what was not",
             Self::JobStopped => "the job was cancelled or is held: it says what was erased and what was not",
             Self::Internal => "the service's log has details under this request id",

@@ -32,6 +32,7 @@ async fn seen(kind: Kind) -> String {
 }
 
 #[tokio::test]
+#[expect(clippy::too_many_lines, reason = "a snapshot of all problems")]
 async fn every_problem_looks_like_this() {
     let mut all = Vec::new();
     for &kind in Kind::VARIANTS {
@@ -49,6 +50,8 @@ async fn every_problem_looks_like_this() {
       The credentials do not allow this: change the request: see /openapi.json
     404 /problems#not-found
       Not found: no route has this path: see /openapi.json
+    404 /problems#no-receipt
+      There is no such receipt: change the request: see /openapi.json
     405 /problems#method-not-allowed
       The method does not exist here: use a method that the header `allow` names
     408 /problems#timeout
@@ -57,6 +60,8 @@ async fn every_problem_looks_like_this() {
       The job has ended: change the request: see /openapi.json
     409 /problems#job-not-ended
       The job has neither failed nor been cancelled: change the request: see /openapi.json
+    409 /problems#not-extendable
+      The deadline cannot be extended: change the request: see /openapi.json
     409 /problems#job-stopped
       The deletion was stopped: the job was cancelled or is held: it says what was erased and what was not
     409 /problems#selection-changed
@@ -115,6 +120,9 @@ async fn every_problem_looks_like_this() {
       Not everything could be erased: the job says what was erased and what was not
     503 /problems#unfinished
       The job has not ended yet: send the same request again: it waits for the same job
+      retry-after: 1
+    503 /problems#receipt-pending
+      The receipt is not signed yet: the receipt is written, and not signed yet: send the request again
       retry-after: 1
     503 /problems#queue-full
       Too many jobs are unfinished: change the request: see /openapi.json

@@ -112,6 +112,10 @@ impl Problem {
     pub(crate) fn unknown_job() -> Self {
         Self::new(Kind::NotFound, "no job has this id, or it is not yours")
     }
+
+    pub(crate) fn unknown_receipt() -> Self {
+        Self::new(Kind::NoReceipt, "no receipt has this id, or it is not yours")
+    }
 }
 
 /// The detail of a contended step. The ledger answers, so the detail of its kind would be wrong.

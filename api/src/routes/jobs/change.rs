@@ -9,22 +9,51 @@ use lethe_common::ledger::{JobView, ThrottleOutcome};
 use serde::{Deserialize, Deserializer};
 use utoipa::ToSchema;
 
+use super::extend::{Extend, extended};
 use crate::auth::Principal;
 use crate::http::body;
 use crate::http::extract::JobPath;
 use crate::http::problem::{Kind, Problem};
+use crate::http::{json, object};
 use crate::job::answer::Job;
 use crate::job::changed;
 use crate::job::previewed;
 use crate::job::rate::Rate;
 use crate::job::visible::visible;
-use crate::routes::answers::{HasEnded, NoJob, Unread, Usual};
+use crate::routes::answers::{NoJob, Unread, Usual, problems};
 use crate::state::AppState;
 
-/// The changes of a job.
+problems! {
+    /// The problem of a job that cannot be changed so.
+    Unchangeable {
+        409 "The job has ended, or its deadline cannot be extended"
+    }
+}
+
+/// The change of a job: exactly one of these fields.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(min_properties = 1, max_properties = 1)]
 pub(crate) struct ChangeJob {
+    /// The new pace: the most memories to erase in a second, also a fraction; `null`: no limit.
+    #[serde(default, deserialize_with = "json::given")]
+    #[schema(value_type = Option<f64>, exclusive_minimum = 0, maximum = 4_294_967_295_u64)]
+    per_second: Option<Pace>,
+    /// A later deadline.
+    #[serde(default, deserialize_with = "object::given")]
+    #[schema(nullable = false)]
+    extend: Option<Extend>,
+}
+
+/// A pace as a change has it. A missing one is no change.
+#[derive(Deserialize)]
+#[serde(transparent)]
+struct Pace(Option<Rate>);
+
+/// The change of all matching jobs.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ChangeJobs {
     /// The new pace: the most memories to erase in a second, also a fraction; `null`: no limit.
     #[serde(deserialize_with = "given")]
     #[schema(value_type = Option<f64>, required, exclusive_minimum = 0, maximum = 4_294_967_295_u64)]
@@ -36,7 +65,10 @@ fn given<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Rate>, D::Error> {
     Option::deserialize(from)
 }
 
-/// Change the pace of a job. Workers keep to the new pace within a second.
+/// Change the pace of a job, or extend its deadline.
+///
+/// Workers keep to a new pace within a second. A deadline is extended once, before it has passed, as far as its regime
+/// allows.
 #[utoipa::path(
     patch,
     path = "/v1/jobs/{id}",
@@ -48,7 +80,7 @@ fn given<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Rate>, D::Error> {
         (status = 200, description = "The job", body = Job),
         Unread,
         NoJob,
-        HasEnded,
+        Unchangeable,
         Usual,
     ),
 )]
@@ -68,7 +100,15 @@ pub(crate) async fn change(
         &state.places().of(&principal.name),
     )
     .await?;
-    let job = paced(&state, &principal, id, change.per_second).await?;
+    let job = match (change.per_second, change.extend) {
+        (Some(Pace(pace)), None) => paced(&state, &principal, id, pace).await?,
+        (None, Some(extend)) => extended(&state, &principal, id, extend).await?,
+        (None, None) => return Err(Problem::invalid("the body", "give `per_second` or `extend`")),
+        (Some(_), Some(_)) => {
+            let what = "give only one of `per_second` and `extend`";
+            return Err(Problem::invalid("the body", what));
+        }
+    };
     previewed::read(&state, &principal, job).await.map(Json)
 }
 

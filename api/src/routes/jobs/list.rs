@@ -3,12 +3,14 @@
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
+use jiff::Timestamp;
+use lethe_common::clock::to_millis;
 use lethe_common::config::{NAME, is_name};
 use lethe_common::error_code::ErrorCode;
 use lethe_common::job::{JobId, SelectorKind};
 use lethe_common::ledger::{JobFilter, MarkFilter};
 use lethe_common::state::State as JobState;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use strum::IntoEnumIterator as _;
 use utoipa::{IntoParams, ToSchema};
 
@@ -58,6 +60,13 @@ pub(crate) struct ListParams {
     /// Only jobs created before this time.
     #[param(value_type = Option<String>, format = DateTime)]
     created_before: Option<String>,
+    /// `true`: only jobs that have not ended and whose deadline has passed. `false` is no filter.
+    #[serde(default, deserialize_with = "unless_false")]
+    #[param(value_type = Option<bool>)]
+    overdue: Option<String>,
+    /// Only jobs that have not ended and whose deadline is before this time.
+    #[param(value_type = Option<String>, format = DateTime)]
+    due_before: Option<String>,
     /// `next` of the page before.
     pub(super) after: Option<String>,
     /// The greatest number of jobs in a page, 1 to 200; 50 if absent.
@@ -122,6 +131,8 @@ impl ListParams {
                 label: None,
                 created_after: None,
                 created_before: None,
+                overdue: None,
+                due_before: None,
                 after: _,
                 limit: _,
             }
@@ -144,6 +155,7 @@ impl ListParams {
             },
             created_after: bound("created_after", self.created_after.as_deref())?,
             created_before: bound("created_before", self.created_before.as_deref())?,
+            due_before: due(self.overdue.as_deref(), self.due_before.as_deref(), state.clock().now())?,
             after: None,
             limit: limit(self.limit.as_deref(), LIMIT)?,
         };
@@ -209,6 +221,25 @@ fn error_code(word: &str) -> Result<ErrorCode, Problem> {
 
 fn bound(field: &str, text: Option<&str>) -> Result<Option<i64>, Problem> {
     text.map(|text| time(field, text)).transpose()
+}
+
+/// Reads a choice. `false` is as if it were absent: some generated clients send each default.
+// An act on all matching jobs must not take it for a filter.
+fn unless_false<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
+    let word: Option<String> = Option::deserialize(from)?;
+    Ok(word.filter(|word| word != "false"))
+}
+
+/// Returns the time before which jobs are due.
+fn due(overdue: Option<&str>, before: Option<&str>, now: Timestamp) -> Result<Option<i64>, Problem> {
+    let overdue = match overdue {
+        None => None,
+        Some("true") => Some(to_millis(now)),
+        Some(_) => return Err(Problem::invalid("overdue", "write true or false")),
+    };
+    let before = bound("due_before", before)?;
+    // Both must hold.
+    Ok(overdue.into_iter().chain(before).min())
 }
 
 fn job_state(word: &str) -> Result<JobState, Problem> {

@@ -32,7 +32,7 @@ pub(crate) struct CreateKey {
     #[schema(example = "nightly", pattern = "^[a-z0-9_-]{1,64}$")]
     pub(crate) name: String,
     /// Its scopes: `memories:delete`, `memories:delete:any`, `subjects:erase`, `jobs:read`, `jobs:admin`, `audit:read`,
-    /// `metrics:read`, `admin`.
+    /// `receipts:read`, `metrics:read`, `admin`.
     #[schema(min_items = 1, example = json!(["memories:delete", "jobs:read"]))]
     pub(crate) scopes: Vec<String>,
     /// The one person whose memories it reaches. Absent: all persons.

@@ -12,7 +12,7 @@ use crate::auth::Principal;
 use crate::http::body;
 use crate::http::problem::Problem;
 use crate::routes::answers::{Unread, Usual};
-use crate::routes::jobs::change::ChangeJob;
+use crate::routes::jobs::change::ChangeJobs;
 use crate::routes::jobs::list::ListParams;
 use crate::state::AppState;
 
@@ -25,7 +25,7 @@ use crate::state::AppState;
     operation_id = "changeJobs",
     tag = "jobs",
     params(ListParams, ActParams),
-    request_body(content = ChangeJob, content_type = "application/json"),
+    request_body(content = ChangeJobs, content_type = "application/json"),
     responses(
         (status = 200, description = "The results of this request, or with `dry_run` the number of jobs", body = Acted),
         Unread,
@@ -40,7 +40,7 @@ pub(crate) async fn pace(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Json<Acted>, Problem> {
-    let (change, _held): (ChangeJob, _) = body::object(
+    let (change, _held): (ChangeJobs, _) = body::object(
         principal.require_some_control(),
         &headers,
         body,

@@ -11,6 +11,7 @@ use super::repeat::Repeat;
 use super::staged::Staged;
 use crate::auth::Principal;
 use crate::deletion::accepted::{announce, just_accepted};
+use crate::deletion::deadline;
 use crate::deletion::new_job::{self, ROUTE};
 use crate::deletion::request::UploadParams;
 use crate::deletion::spelling;
@@ -56,8 +57,10 @@ pub(in crate::routes::jobs) async fn receive(
     let _permit = state.places().of(&principal.name).upload()?;
     let admit = async {
         let options = params.options(config.api.max_id_length)?;
-        let (job, place) = new_job::without_ids(config, principal, &options)?;
-        options.check_start(state.clock().now())?;
+        let (mut job, place) = new_job::without_ids(config, principal, &options)?;
+        let now = state.clock().now();
+        options.check_start(now)?;
+        job.execution.legal = deadline::legal(config, &options, false, now)?;
         let added = within(limit, state.backlog().admit(state.ledger(), &principal.name, 0)).await?;
         Ok::<_, Problem>((options, job, place, added))
     };
@@ -73,7 +76,7 @@ pub(in crate::routes::jobs) async fn receive(
     job.trace = headers::trace(headers);
     job.idempotency = idempotency;
     let mut receiver = Receiver::new(state, principal, place, &options, fingerprint);
-    let view = just_accepted(&job, state.clock().now());
+    let view = just_accepted(&job, state.clock().now(), config.deadlines.soon);
     let Some(upload) = within(limit, state.ledger().begin_upload(&job, &receiver.partition())).await? else {
         added.give_back();
         let known = repeat.known(incoming).await?;
