@@ -31,6 +31,7 @@ const STYLES: &str = concat!(
     include_str!("../../assets/console/tables.css"),
     include_str!("../../assets/console/forms.css"),
     include_str!("../../assets/console/plots.css"),
+    include_str!("../../assets/console/print.css"),
 );
 
 pub(super) const STYLE: Asset = Asset::new("console", "css", "text/css", STYLES);

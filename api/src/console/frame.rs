@@ -56,6 +56,11 @@ const NAVIGATION: &[Entry] = &[
         needs: Some(Scope::Admin),
     },
     Entry {
+        path: links::RECEIPTS,
+        label: "Receipts",
+        needs: None,
+    },
+    Entry {
         path: links::AUDIT,
         label: "Audit",
         needs: Some(Scope::AuditRead),

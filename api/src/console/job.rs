@@ -10,7 +10,7 @@ mod slider;
 mod stores;
 mod timeline;
 
-pub(super) use acts::{cancel, pace, pace_of, retry};
+pub(super) use acts::{cancel, extend, pace, pace_of, retry};
 pub(super) use page::{Why, page, progress, warned, why};
 pub(super) use sentence::deed;
 pub(super) use shown::{show_items, show_selection};

@@ -9,6 +9,7 @@ use lethe_common::state::State as JobState;
 use strum::IntoEnumIterator as _;
 
 use super::cause::Cause;
+use super::due::Due;
 use super::filter_form::{FilterForm, List};
 use super::filters::Filters;
 use super::frame::{Frame, answer};
@@ -35,7 +36,7 @@ struct Jobs {
 }
 
 /// The filters with a text: the parameter, its label, and an example.
-const TEXTS: [(&str, &str, &str); 7] = [
+const TEXTS: [(&str, &str, &str); 8] = [
     ("principal", "Requested by", ""),
     ("schedule", "Schedule", ""),
     ("error_code", "Error", "unavailable"),
@@ -43,6 +44,7 @@ const TEXTS: [(&str, &str, &str); 7] = [
     ("label", "Label", "team:privacy"),
     ("created_after", "From", "2030-01-31T12:00:00Z"),
     ("created_before", "Until", "2030-01-31T12:00:00Z"),
+    ("due_before", "Due before", "2030-01-31T12:00:00Z"),
 ];
 
 /// A job in a list.
@@ -58,6 +60,8 @@ struct Row {
     accepted: Option<Moment>,
     /// The reason why it waits or failed.
     why: Option<String>,
+    /// The deadline, if it is near or has passed.
+    due: Option<Due>,
 }
 
 impl From<&Job> for Row {
@@ -74,6 +78,7 @@ impl From<&Job> for Row {
             principal: job.principal.clone(),
             accepted: job.accepted_at.map(Moment),
             why: why(job),
+            due: Due::that_presses(job),
         }
     }
 }
@@ -138,5 +143,6 @@ fn lists(state: &AppState, session: &Session, filters: &Filters) -> Vec<List> {
         List::new(filters, ("state", "State"), states.map(JobState::as_str)),
         List::new(filters, ("target", "Target"), targets),
         List::new(filters, ("kind", "Kind"), kinds),
+        List::new(filters, ("overdue", "Overdue"), ["true"]),
     ]
 }

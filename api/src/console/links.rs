@@ -42,6 +42,12 @@ pub(super) const AUDIT: &str = "/console/audit";
 pub(super) const AUDIT_CSV: &str = "/console/audit.csv";
 pub(super) const AUDIT_NDJSON: &str = "/console/audit.ndjson";
 
+/// The list of receipts.
+pub(super) const RECEIPTS: &str = "/console/receipts";
+
+/// The log of receipts and audit events.
+pub(super) const LOG: &str = "/console/log";
+
 /// The page where to sign in.
 pub(super) const SIGN_IN: &str = "/console/sign-in";
 
@@ -54,6 +60,16 @@ pub(super) const EVENTS: &str = "/console/events";
 /// Returns the path of a job's page.
 pub(super) fn job(id: impl std::fmt::Display) -> String {
     format!("{JOBS}/{id}")
+}
+
+/// Returns the path of a receipt's page.
+pub(super) fn receipt(id: impl std::fmt::Display) -> String {
+    format!("{RECEIPTS}/{id}")
+}
+
+/// Returns the path of the list of a job's receipts.
+pub(super) fn receipts_of(job: &str) -> String {
+    with(RECEIPTS, [("job", job)])
 }
 
 /// Returns the path of the acts on a target.

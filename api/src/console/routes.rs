@@ -9,8 +9,8 @@ use axum::routing::{get, post};
 
 use super::matching::Act;
 use super::{
-    assets, audit, event_stream, job, jobs, keys, links, matching, new, origin, schedules, session, sign_in, targets,
-    workers,
+    assets, audit, event_stream, job, jobs, keys, links, matching, new, origin, receipts, schedules, session, sign_in,
+    targets, workers,
 };
 use crate::http::observe;
 use crate::state::AppState;
@@ -42,6 +42,7 @@ fn quick() -> Router<AppState> {
         .route("/console/jobs/{id}/items", post(job::show_items))
         .route("/console/jobs/{id}/selection", post(job::show_selection))
         .route("/console/jobs/{id}/pace", post(job::pace))
+        .route("/console/jobs/{id}/extend", post(job::extend))
         .route("/console/jobs/{id}/cancel", post(job::cancel))
         .route("/console/jobs/{id}/retry", post(job::retry))
         .route(links::NEW, get(new::page).post(new::send))
@@ -70,6 +71,11 @@ fn quick() -> Router<AppState> {
         .route(links::AUDIT, get(audit::page))
         .route(links::AUDIT_CSV, get(audit::csv))
         .route(links::AUDIT_NDJSON, get(audit::ndjson))
+        .route(links::RECEIPTS, get(receipts::list))
+        .route("/console/receipts/{id}", get(receipts::page))
+        .route("/console/receipts/{id}/file", get(receipts::file))
+        .route("/console/receipts/{id}/certificate", get(receipts::certificate))
+        .route(links::LOG, get(receipts::log))
 }
 
 /// Returns the routes that stream or wait, which have no time limit.

@@ -10,6 +10,7 @@ mod new;
 mod origins;
 mod overview;
 mod personal;
+mod receipts;
 mod schedules;
 mod sessions;
 mod targets;
@@ -20,11 +21,15 @@ use serde_json::json;
 
 use crate::app::{App, MAIN};
 use crate::audit::failed;
+use crate::log::sequenced;
 use browser::{Browser, HERE};
 
-/// Returns the pages of a service with a waiting and a failed job, and the ids of these.
+/// Returns the pages of a service with a waiting and a failed job, and the ids of these. The receipt of the failed job is
+/// signed.
 async fn pages(app: &App) -> (Vec<String>, JobId, JobId) {
     let failed = failed(app).await;
+    sequenced(app).await;
+    let receipt = format!("/console/receipts/{}", receipts::of_job(app, failed).await);
     let waiting = app.create("eraser", &json!({"select": {"ids": ["x"]}})).await.job();
     let key = json!({"name": "nightly", "scopes": ["jobs:read"]});
     assert_eq!(app.send_json("root", "POST", "/v1/keys", &key).await.status, 201);
@@ -32,6 +37,7 @@ async fn pages(app: &App) -> (Vec<String>, JobId, JobId) {
     let put = app.send_json("root", "PUT", "/v1/schedules/nightly", &schedule).await;
     assert_eq!(put.status, 201, "{}", put.text);
     let jobs = [waiting, failed].map(|id| format!("/console/jobs/{id}"));
+    let receipts = [format!("{receipt}/certificate"), receipt];
     let others = [
         "/",
         "/console/jobs",
@@ -49,9 +55,12 @@ async fn pages(app: &App) -> (Vec<String>, JobId, JobId) {
         "/console/keys",
         "/console/keys/nightly",
         "/console/audit",
+        "/console/receipts",
+        "/console/log",
     ];
     let others = others.map(str::to_owned);
-    (others.into_iter().chain(jobs).collect(), waiting, failed)
+    let all = others.into_iter().chain(jobs).chain(receipts);
+    (all.collect(), waiting, failed)
 }
 
 #[tokio::test]
@@ -108,7 +117,11 @@ async fn every_page_is_whole_and_restricted_to_its_own_files() {
             "{path}"
         );
         assert!(text.contains(&format!("nonce=\"{nonce}\" defer>")), "{path}");
-        assert_eq!(text.matches("<script").count(), 1, "{path}");
+        // A certificate carries its receipt in a block of data, which no browser runs.
+        let blocks = usize::from(path.ends_with("/certificate"));
+        let data = "<script type=\"application/json\" id=\"receipt-file\">";
+        assert_eq!(text.matches(data).count(), blocks, "{path}");
+        assert_eq!(text.matches("<script").count(), 1 + blocks, "{path}");
         for inline in [
             " style=",
             "<style",

@@ -10,6 +10,7 @@ use crate::console::session::see;
 use crate::http::extract::JobPath;
 use crate::http::problem::Problem;
 use crate::job::rate::Rate;
+use crate::routes::jobs::extend::{Extend, extended};
 use crate::routes::jobs::{cancel as cancelling, change, retry as retrying};
 use crate::state::AppState;
 
@@ -42,6 +43,22 @@ pub(in crate::console) async fn pace(
     let pace = pace_of(&fields)?;
     change::controlled(&state, &session.principal, id).await?;
     change::paced(&state, &session.principal, id, pace).await?;
+    Ok(again(id))
+}
+
+/// Extends the deadline of a job. An empty time means the latest that its regime allows.
+pub(in crate::console) async fn extend(
+    State(state): State<AppState>,
+    JobPath(id): JobPath,
+    Posted { session, fields }: Posted,
+) -> Result<Response, Problem> {
+    let until = fields.value("until").trim();
+    let asked = Extend {
+        reason: fields.value("reason").to_owned(),
+        until: (!until.is_empty()).then(|| until.to_owned()),
+    };
+    change::controlled(&state, &session.principal, id).await?;
+    extended(&state, &session.principal, id, asked).await?;
     Ok(again(id))
 }
 

@@ -7,7 +7,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use lethe_common::job::JobId;
-use lethe_common::ledger::{JobView, WarningCode};
+use lethe_common::ledger::{JobView, Standing, WarningCode};
 use lethe_common::state::State as JobState;
 
 use super::course;
@@ -18,6 +18,7 @@ use super::slider::Slider;
 use super::stores::Store;
 use super::timeline::Step;
 use crate::console::cause::{self, Cause};
+use crate::console::due::Due;
 use crate::console::event_stream::SEEN;
 use crate::console::frame::{Frame, answer};
 use crate::console::plot::Plot;
@@ -45,6 +46,9 @@ struct Page {
     why: Option<Why>,
     /// The caller's own words about it.
     marks: Vec<(String, String)>,
+    due: Option<Due>,
+    /// The path of the list of its receipts, once it has one.
+    receipts: Option<String>,
     stores: Vec<Store>,
     /// How fast its attempt went.
     plot: Option<Plot>,
@@ -69,6 +73,7 @@ pub(in crate::console) struct Why {
 // `pace` is for a job that goes on, as is `cancel`.
 struct Acts {
     cancel: bool,
+    extend: bool,
     retry: bool,
     /// The button that shows personal data of the job; `None` if the caller may not see it.
     reveal: Option<&'static str>,
@@ -110,7 +115,9 @@ pub(super) async fn with(state: &AppState, session: &Session, id: JobId, shown: 
         percent: words::percent(job.progress),
         progress: progress(&job),
         why: why(&job),
-        marks: words::marks(job.reference.as_deref(), &job.labels),
+        marks: marks(&job),
+        due: Due::of(&job),
+        receipts: job.receipt.as_ref().map(|_| links::receipts_of(&job.id.to_string())),
         stores: Store::all(&job),
         plot: course.and_then(|course| course::plot(&job, &course)),
         warnings: job.warnings.iter().map(warned).collect(),
@@ -134,9 +141,24 @@ fn acts(session: &Session, view: &JobView) -> Acts {
     };
     Acts {
         cancel: controls && !view.state.is_ended(),
+        extend: controls && is_extendable(view),
         retry: controls && matches!(view.state, JobState::Failed | JobState::Cancelled) && view.forgotten_at.is_none(),
         reveal: (controls && view.forgotten_at.is_none()).then_some(reveal),
     }
+}
+
+/// Returns whether the deadline of a job may be extended, if its regime allows it.
+fn is_extendable(view: &JobView) -> bool {
+    let deadline = view.legal.deadline.as_ref();
+    let is_open = matches!(view.standing, Some(Standing::InTime | Standing::Soon));
+    is_open && deadline.is_some_and(|deadline| deadline.extended.is_none())
+}
+
+/// Returns the caller's own words about a job, and the ground of the erasure.
+fn marks(job: &Job) -> Vec<(String, String)> {
+    let mut marks = words::marks(job.reference.as_deref(), &job.labels);
+    marks.extend(job.ground.map(|ground| ("ground".to_owned(), ground.to_owned())));
+    marks
 }
 
 /// Returns the reason why a job waits or failed.

@@ -3,6 +3,7 @@
 //! Queries stay out of it: the ledger does not give them back as they were sent. Ids, persons, owners and workspaces are
 //! in it only if a form asked for them.
 
+use lethe_common::deadline::NONE;
 use lethe_common::job::{Field, Subject};
 use serde_json::{Map, Value, json};
 
@@ -93,6 +94,9 @@ fn fields(job: &Job, selection: Option<&Selection>) -> Map<String, Value> {
     if let Some(reference) = &job.reference {
         fields.insert("reference".to_owned(), json!(reference));
     }
+    for (name, value) in legal(job) {
+        fields.insert(name.to_owned(), json!(value));
+    }
     if !job.labels.is_empty() {
         fields.insert("labels".to_owned(), json!(job.labels));
     }
@@ -103,6 +107,23 @@ fn fields(job: &Job, selection: Option<&Selection>) -> Map<String, Value> {
         fields.insert("per_second".to_owned(), json!(pace));
     }
     fields
+}
+
+/// Returns what the request says of the law. The repeated request counts from the same arrival: the person has asked once.
+fn legal(job: &Job) -> impl Iterator<Item = (&'static str, String)> {
+    let deadline = job.deadline.as_ref();
+    let regulation = deadline.map(|deadline| deadline.regulation.clone());
+    // Without a word, such a request has the default regime of the configuration.
+    let says_none = !job.dry_run && (job.kind == "subject" || job.ground.is_some());
+    let regulation = regulation.or_else(|| says_none.then(|| NONE.to_owned()));
+    let received_at = deadline.and_then(|deadline| deadline.received_at);
+    [
+        ("regulation", regulation),
+        ("ground", job.ground.map(str::to_owned)),
+        ("received_at", received_at.map(|at| at.to_string())),
+    ]
+    .into_iter()
+    .filter_map(|(name, value)| Some((name, value?)))
 }
 
 /// Returns the conditions beside ids or a query. The fields of a person hold all of its own.
@@ -177,6 +198,9 @@ fn lethe(job: &Job, selection: Option<&Selection>) -> String {
     }
     if let Some(reference) = &job.reference {
         option("reference", reference);
+    }
+    for (name, value) in legal(job) {
+        option(&name.replace('_', "-"), &value);
     }
     for (name, value) in &job.labels {
         option("label", &format!("{name}={value}"));

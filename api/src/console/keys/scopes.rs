@@ -33,6 +33,7 @@ fn about(scope: Scope) -> &'static str {
         Scope::JobsRead => "Reads all jobs and schedules, targets and workers.",
         Scope::JobsAdmin => "Cancels, retries and pauses all jobs, and changes all schedules.",
         Scope::AuditRead => "Reads the audit trail.",
+        Scope::ReceiptsRead => "Reads all receipts, and the log.",
         Scope::MetricsRead => "Reads the metrics.",
         Scope::Admin => "Everything, and managing keys.",
     }
@@ -41,7 +42,7 @@ fn about(scope: Scope) -> &'static str {
 /// Returns whether a scope changes nothing.
 fn reads(scope: Scope) -> bool {
     match scope {
-        Scope::JobsRead | Scope::AuditRead | Scope::MetricsRead => true,
+        Scope::JobsRead | Scope::AuditRead | Scope::ReceiptsRead | Scope::MetricsRead => true,
         Scope::MemoriesDelete | Scope::MemoriesDeleteAny | Scope::SubjectsErase | Scope::JobsAdmin | Scope::Admin => {
             false
         }
@@ -60,7 +61,10 @@ mod tests {
                 .map(|choice| choice.word)
                 .collect::<Vec<_>>()
         };
-        assert_eq!(chosen(READ_ONLY), ["jobs:read", "audit:read", "metrics:read"]);
+        assert_eq!(
+            chosen(READ_ONLY),
+            ["jobs:read", "audit:read", "receipts:read", "metrics:read"]
+        );
         assert!(chosen("").is_empty());
     }
 }

@@ -59,7 +59,7 @@ const CONDITIONS: [Text; 3] = [
     ("kind", "Only memories of this kind", "Empty: any kind."),
 ];
 
-const OPTIONS: [Text; 4] = [
+const OPTIONS: [Text; 7] = [
     (PACE, "Memories a second, at most", "Empty: no limit."),
     (
         "not_before",
@@ -70,6 +70,17 @@ const OPTIONS: [Text; 4] = [
         "reference",
         "Reference",
         "Your own name for it, such as a ticket. Write no personal data.",
+    ),
+    (
+        "regulation",
+        "Regulation",
+        "Such as gdpr or ccpa. Empty: for a person, and with one of the two fields below, the usual one.",
+    ),
+    ("ground", "Ground", "A letter of Article 17(1), such as 17(1)(b)."),
+    (
+        "received_at",
+        "Received",
+        "When the person's request arrived, such as 2030-01-31T12:00:00Z. Empty: now.",
     ),
     (
         LABELS,

@@ -25,7 +25,7 @@ const OF_PERSON: [&str; 5] = ["user_id", "agent_id", "app_id", "run_id", "worksp
 const CONDITIONS: [&str; 3] = ["owner", "workspace", "kind"];
 
 /// The options that hold a text.
-const OPTIONS: [&str; 2] = ["not_before", "reference"];
+const OPTIONS: [&str; 5] = ["not_before", "reference", "regulation", "ground", "received_at"];
 
 /// The most ids of a form.
 pub(super) const MOST: usize = 10_000;

@@ -186,6 +186,7 @@ fn of_numbers(numbers: &Numbers) -> Vec<Need> {
         needs.push(Need::new("bad", what, "Start a worker.").at_workers());
     }
     needs.extend(of_gone(&numbers.gone));
+    needs.extend(of_due(numbers));
     if numbers.oldest >= OLD {
         let what = format!(
             "The oldest unfinished job could have run for {}.",
@@ -193,6 +194,23 @@ fn of_numbers(numbers: &Numbers) -> Vec<Need> {
         );
         let remedy = "Look at unfinished jobs, and at the workers.";
         needs.push(Need::new("warn", what, remedy).at_workers());
+    }
+    needs
+}
+
+fn of_due(numbers: &Numbers) -> Vec<Need> {
+    let mut needs = Vec::new();
+    let jobs = |n| words::many(n, "job", "jobs");
+    if numbers.overdue > 0 {
+        let what = format!("Overdue: {}. The law gave less time.", jobs(numbers.overdue));
+        let remedy = "Look why they wait, and tell the persons.";
+        let path = links::jobs([("overdue", "true")]);
+        needs.push(Need::new("bad", what, remedy).at(path, "Look at the jobs"));
+    }
+    if numbers.due_soon > 0 {
+        let what = format!("Due soon: {}.", jobs(numbers.due_soon));
+        let remedy = "See that they end in time, or extend their deadlines.";
+        needs.push(Need::new("warn", what, remedy).at(numbers.due_path.clone(), "Look at the jobs"));
     }
     needs
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use jiff::SignedDuration;
 use lethe_common::state::State as JobState;
 use strum::IntoEnumIterator as _;
 
@@ -17,6 +18,12 @@ pub(super) struct Numbers {
     pub(super) states: Vec<InState>,
     /// The time for which the oldest unfinished job could have run.
     pub(super) oldest: Duration,
+    /// The unfinished jobs whose deadline has passed.
+    pub(super) overdue: u64,
+    /// The unfinished jobs that are due soon.
+    pub(super) due_soon: u64,
+    /// The list of jobs that are due soon or overdue.
+    pub(super) due_path: String,
     pub(super) workers: usize,
     /// The names of the workers that have gone without signing off.
     pub(super) gone: Vec<String>,
@@ -50,11 +57,22 @@ pub(super) fn numbers(state: &AppState, read: &Read) -> Option<Numbers> {
     Some(Numbers {
         states: states.collect(),
         oldest: Duration::from_millis(queue.oldest_ms),
+        overdue: queue.overdue,
+        due_soon: queue.due_soon,
+        due_path: due_path(state),
         workers: operation.heard.len(),
         gone: operation.gone.iter().map(|worker| worker.name.clone()).collect(),
         slots: words::count(operation.heard.iter().map(|worker| worker.slots).sum()),
         plots: plots(&state.history().all()),
     })
+}
+
+/// Returns the path of the list of jobs that are due soon or overdue.
+fn due_path(state: &AppState) -> String {
+    let soon = SignedDuration::try_from(state.config().deadlines.soon).unwrap_or(SignedDuration::MAX);
+    let before = state.clock().now().saturating_add(soon);
+    let before = before.map(|at| at.to_string()).unwrap_or_default();
+    links::jobs([("due_before", before.as_str())])
 }
 
 /// Returns the plots of samples, the newest last.
@@ -99,7 +117,7 @@ fn rate(before: u64, after: u64, seconds: f64) -> Option<f64> {
 
 #[cfg(test)]
 mod tests {
-    use jiff::{SignedDuration, Timestamp};
+    use jiff::Timestamp;
 
     use super::*;
 

@@ -1,5 +1,7 @@
 //! Acts by forms: their tokens, their origins, and the rights that they need.
 
+use jiff::SignedDuration;
+use lethe_common::clock::Clock;
 use serde_json::{Value, json};
 
 use super::browser::{Browser, HERE, form_of};
@@ -64,6 +66,51 @@ async fn the_pace_of_a_job_is_set_and_lifted() {
     let wrong = browser.post(&page, &form, &[("per_second", "fast")]).await;
     assert_eq!(wrong.status, 422);
     assert!(wrong.text.contains("per_second"), "{}", wrong.text);
+}
+
+#[tokio::test]
+async fn a_deadline_is_shown_and_extended() {
+    let app = App::new().await;
+    let id = app
+        .create("privacy", &json!({"select": {"subject": {"user_id": "ana"}}}))
+        .await
+        .job();
+    let (page, form) = (format!("/console/jobs/{id}"), format!("/console/jobs/{id}/extend"));
+    let reader = Browser::signed_in(&app, "reader").await;
+    let shown = reader.get(&page).await.text;
+    assert!(shown.contains("Due under gdpr until <time"), "{shown}");
+    assert!(shown.contains("there is time") && !shown.contains(&form), "{shown}");
+    let browser = Browser::signed_in(&app, "privacy").await;
+    assert!(browser.get(&page).await.text.contains(&form));
+    let wrong = browser
+        .post(&page, &form, &[("reason", "complexity"), ("until", "later")])
+        .await;
+    assert_eq!(wrong.status, 422, "{}", wrong.text);
+    let done = browser
+        .post(&page, &form, &[("reason", "complexity"), ("until", "")])
+        .await;
+    assert_eq!(done.status, 303, "{}", done.text);
+    let shown = browser.get(&page).await.text;
+    assert!(shown.contains("Extended from <time"), "{shown}");
+    assert!(!shown.contains(&form), "a deadline is extended once: {shown}");
+    let event = trail(&app).await.remove(0);
+    assert_eq!((event.act.as_str(), event.actor.as_str()), ("job.extend", "privacy"));
+}
+
+#[tokio::test]
+async fn what_is_overdue_needs_somebody() {
+    let app = App::new().await;
+    let old = Clock::system().now() - SignedDuration::from_hours(60 * 24);
+    let body = json!({"select": {"subject": {"user_id": "ana"}}, "received_at": old});
+    let id = app.create("privacy", &body).await.job();
+    let browser = Browser::signed_in(&app, "root").await;
+    let overview = browser.get("/").await.text;
+    assert!(overview.contains("Overdue: 1 job."), "{overview}");
+    assert!(overview.contains("/console/jobs?overdue=true"), "{overview}");
+    let list = browser.get("/console/jobs?overdue=true").await.text;
+    assert!(list.contains(&id.to_string()) && list.contains(": overdue"), "{list}");
+    let page = browser.get(&format!("/console/jobs/{id}")).await.text;
+    assert!(page.contains("<p id=\"due\" data-live class=\"bad\">"), "{page}");
 }
 
 #[tokio::test]

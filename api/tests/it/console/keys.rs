@@ -118,10 +118,10 @@ async fn the_preset_of_a_key_that_only_reads_is_a_link() {
     let plain = root.get(KEYS).await.text;
     assert!(!plain.contains(" checked>") && plain.contains("/console/keys?preset=read-only#create"));
     let preset = root.get("/console/keys?preset=read-only").await.text;
-    for scope in ["jobs:read", "audit:read", "metrics:read"] {
+    for scope in ["jobs:read", "audit:read", "receipts:read", "metrics:read"] {
         assert!(preset.contains(&format!("value=\"{scope}\" checked>")), "{preset}");
     }
-    assert_eq!(preset.matches(" checked>").count(), 3, "{preset}");
+    assert_eq!(preset.matches(" checked>").count(), 4, "{preset}");
 }
 
 #[tokio::test]

@@ -46,7 +46,7 @@ async fn a_failed_job_is_shown_behind_those_that_the_caller_does_not_see() {
     let key = made.body["key"].as_str().expect("a key").to_owned();
     let seen = failed(&app, &json!({"target": "main", "select": {"ids": ["a"]}})).await;
     for _ in 0..11 {
-        failed(&app, &json!({"select": {"ids": ["a"]}})).await;
+        failed(&app, &json!({"select": {"subject": {"user_id": "a"}}})).await;
     }
     let page = Browser::signed_in(&app, &key).await.get("/").await.text;
     assert!(page.contains(&format!("/console/jobs/{seen}")), "{page}");

@@ -92,7 +92,13 @@ async fn the_request_of_a_job_is_no_broader_than_the_job() {
         !workspace.contains("lethe submit") && workspace.contains("curl"),
         "{workspace}"
     );
-    let owned = json!({"select": {"ids": ["a"]}, "owner": "-x", "kind": "note", "reference": "a … b"});
+    let plain = request(json!({"select": {"subject": {"user_id": "x"}}, "regulation": "none"})).await;
+    assert!(
+        plain.contains("--regulation=&#39;none&#39;") && plain.contains("&#34;regulation&#34;: &#34;none&#34;"),
+        "{plain}"
+    );
+    let owned =
+        json!({"select": {"ids": ["a"]}, "target": "main", "owner": "-x", "kind": "note", "reference": "a … b"});
     let shown = request(owned).await;
     assert!(
         shown.contains("--owner=&#39;-x&#39;") && shown.contains("--kind=&#39;note&#39;"),
