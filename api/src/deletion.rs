@@ -4,8 +4,10 @@
 
 pub(crate) mod accepted;
 pub(crate) mod column_types;
+pub(crate) mod deadline;
 pub(crate) mod new_job;
 pub(crate) mod placement;
+mod places;
 pub(crate) mod query;
 pub(crate) mod request;
 pub(crate) mod spelling;

@@ -6,7 +6,8 @@
 //! The modules depend on each other in one direction, which `tests/rooms.py` checks. `http` knows no caller, and `auth`
 //! knows no handler. `state` is shared by the handlers. `refusals` notes acts without the right to them. `deletion`
 //! admits every job. `routes` and `compat` are the handlers. `console` shows what they answer, with plots of `history`.
-//! `router` connects routes to them, and `openapi` describes the routes.
+//! `router` connects routes to them, and `openapi` describes the routes. `sequencer` works without requests: it enters
+//! receipts and audit events in the log.
 
 mod auth;
 mod compat;
@@ -28,6 +29,7 @@ mod refusals;
 mod router;
 mod routes;
 mod schedules;
+mod sequencer;
 mod serve;
 mod state;
 mod workers;
@@ -35,5 +37,6 @@ mod workers;
 pub use http::problem::page::{PATH as PROBLEMS, render as problems};
 pub use router::router;
 pub use schedules::Firing;
+pub use sequencer::{Done, KeyError, Looks, SequenceError, Sequencer, check_keys, run as sequence};
 pub use serve::serve;
 pub use state::AppState;

@@ -14,6 +14,7 @@ use super::advice::{self, Words};
 use super::outcome::{Done, Erasure, about, ended, failed, most};
 use super::wanted::{MemoryScope, What};
 use crate::auth::Principal;
+use crate::deletion::deadline;
 use crate::deletion::new_job;
 use crate::deletion::placement;
 use crate::deletion::request::{self, Options};
@@ -181,6 +182,9 @@ impl Asked<'_> {
                 (job, Some(held))
             }
         };
+        if job.subject.is_some() {
+            job.execution.legal = deadline::legal(config, &options, true, self.state.clock().now())?;
+        }
         job.scope.route = self.route;
         // Other systems find nothing for a value that no column can hold, and report no error.
         job.execution.lenient = true;

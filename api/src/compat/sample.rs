@@ -17,7 +17,7 @@ pub(crate) fn job() -> Value {
         "residue": 0,
     });
     json!({
-        "id": JOB, "version": 1, "schedule": null, "reference": null, "labels": {}, "principal": "web", "state": "queued", "kind": "ids",
+        "id": JOB, "version": 1, "schedule": null, "reference": null, "labels": {}, "ground": null, "deadline": null, "principal": "web", "state": "queued", "kind": "ids",
         "target": "main", "table": "memories", "dry_run": false, "limit": null, "expect": null, "preview": null,
         "per_second": null, "selected": 1, "remaining": 1,
         "stores": [
@@ -27,7 +27,7 @@ pub(crate) fn job() -> Value {
         "progress": 0.0, "rate": null, "eta": null, "attempt": 1, "attempts": [], "snapshot": null, "warnings": [], "round": 0,
         "waits_for": null, "next_attempt_at": "2026-01-31T12:00:00Z", "error_code": null,
         "accepted_at": "2026-01-31T12:00:00Z", "not_before": "2026-01-31T12:00:00Z", "started_at": null,
-        "ended_at": null,
+        "ended_at": null, "receipt": null,
     })
 }
 

@@ -1,12 +1,13 @@
 //! A job right after its acceptance.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use lethe_common::clock::to_millis;
 use lethe_common::doorbell::Ring;
 use lethe_common::job::{JobId, StoreKind};
-use lethe_common::ledger::{JobView, NewJob, StoreCounts, Wait, WaitReason};
+use lethe_common::ledger::{JobView, NewJob, Standing, StoreCounts, Wait, WaitReason};
 use lethe_common::state::State;
 
 use crate::state::AppState;
@@ -17,10 +18,10 @@ pub(crate) fn announce(state: &AppState, id: JobId, kind: &str) {
     state.doorbell().ring(Ring::Work);
 }
 
-/// Returns the view of a job that was accepted just now.
+/// Returns the view of a job that was accepted just now. It is due soon from `soon` before its deadline on.
 // Reading it back from the ledger would cost each acceptance three queries. Its times come from this process' clock
 // until a client requests the job again.
-pub(crate) fn just_accepted(job: &NewJob, now: Timestamp) -> JobView {
+pub(crate) fn just_accepted(job: &NewJob, now: Timestamp, soon: Duration) -> JobView {
     let now = to_millis(now);
     let selected = job.partitions.iter().map(|partition| partition.remaining).sum();
     let stores: BTreeSet<(String, StoreKind)> = job
@@ -54,6 +55,8 @@ pub(crate) fn just_accepted(job: &NewJob, now: Timestamp) -> JobView {
         opaque_id: job.execution.opaque_id.clone(),
         schedule: job.execution.schedule.clone(),
         marks: job.execution.marks.clone(),
+        standing: standing(job, now, soon),
+        legal: job.execution.legal.clone(),
         // What it waits for otherwise is known to the ledger.
         waits_for: job
             .not_before
@@ -88,4 +91,10 @@ pub(crate) fn just_accepted(job: &NewJob, now: Timestamp) -> JobView {
             .collect(),
         now,
     }
+}
+
+/// Returns how a job stands to its deadline, if it has one.
+fn standing(job: &NewJob, now: i64, soon: Duration) -> Option<Standing> {
+    let deadline = job.execution.legal.deadline.as_ref()?;
+    Some(deadline.standing(State::Queued, None, now, soon))
 }

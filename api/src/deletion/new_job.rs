@@ -10,7 +10,9 @@ use lethe_common::job::{JobId, Subject};
 use lethe_common::ledger::{ExecutionOptions, NewJob, NewPartition, Scope};
 
 use crate::auth::Principal;
+use crate::deletion::deadline;
 use crate::deletion::placement::{self, MappedTable};
+use crate::deletion::places::place;
 use crate::deletion::query;
 use crate::deletion::request::{CreateJob, Options, Select, text};
 use crate::http::problem::{Kind, Problem};
@@ -52,7 +54,9 @@ pub(crate) fn job(
             ));
         }
     };
-    Ok((NewJob { trace, ..job }, options))
+    let mut job = NewJob { trace, ..job };
+    job.execution.legal = deadline::legal(config, &options, job.subject.is_some(), now)?;
+    Ok((job, options))
 }
 
 /// Returns a job by ids.
@@ -103,6 +107,7 @@ pub(crate) fn without_ids<'a>(
     (job.owner, job.workspace) = (owner, workspace);
     job.target = Some(place.0.name.clone());
     job.table = Some(place.1.name.clone());
+    job.places = vec![self::place(place)];
     Ok((job, place))
 }
 
@@ -149,6 +154,7 @@ pub(crate) fn by_subject(
         target: one.then(|| target.name.clone()),
         table: options.table.clone(),
         subject: Some(subject),
+        places: places.iter().copied().map(place).collect(),
         partitions,
         ..new(principal, options)
     })
@@ -215,6 +221,7 @@ fn new(principal: &Principal, options: &Options) -> NewJob {
         },
         not_before: options.not_before.map(clock::to_millis),
         trace: None,
+        places: Vec::new(),
         partitions: Vec::new(),
     }
 }

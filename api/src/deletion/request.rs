@@ -1,6 +1,7 @@
 //! The fields of `POST /v1/jobs`, in a JSON body or as parameters of an upload.
 
 mod create;
+mod legal;
 mod marks;
 mod options;
 mod subject;
@@ -8,6 +9,8 @@ mod text;
 mod upload;
 
 pub(crate) use create::{CreateJob, Select};
+#[cfg(test)]
+pub(crate) use legal::AskedLegal;
 pub(crate) use marks::{pair, reference};
 pub(crate) use options::Options;
 pub(crate) use text::text;

@@ -51,7 +51,7 @@ pub(crate) async fn submit(
         Ok(added) => added,
         Err(problem) => return earlier(state, state.ledger().made_before(&job).await?, problem).await,
     };
-    let view = just_accepted(&job, state.clock().now());
+    let view = just_accepted(&job, state.clock().now(), state.config().deadlines.soon);
     let held = held.map(|held| Box::new(held) as Box<dyn HeldRequest>);
     let accepted = state.ledger().accept_holding(job, held).await?;
     if !matches!(accepted, Accepted::New(_)) {

@@ -1,6 +1,7 @@
 //! A job as callers see it.
 
 mod attempt;
+mod deadline;
 mod item;
 mod job;
 mod preview;
@@ -10,6 +11,7 @@ mod store;
 mod wait;
 mod warning;
 
+pub(crate) use deadline::DeadlineAnswer;
 pub(crate) use item::Item;
 pub(crate) use job::Job;
 pub(crate) use response::with_job;

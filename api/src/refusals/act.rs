@@ -21,6 +21,7 @@ pub(super) fn act(method: &Method, template: &str) -> Option<Act> {
         "/v1/pause" | "/v1/targets/{name}/pause" => Act::Pause,
         "/v1/resume" | "/v1/targets/{name}/resume" => Act::Resume,
         "/v1/jobs" if *method == Method::PATCH => Act::JobThrottle,
+        // The body of a refused request is not read: it may have asked for an extension.
         "/v1/jobs/{id}" => Act::JobThrottle,
         "/v1/jobs/cancel" | "/v1/jobs/{id}/cancel" | "/_tasks/_cancel" | "/_tasks/{task_id}/_cancel" => Act::JobCancel,
         "/v1/jobs/retry" | "/v1/jobs/{id}/retry" => Act::JobRetry,
@@ -47,6 +48,7 @@ fn form(page: &str) -> Option<Act> {
         "jobs/cancel" | "jobs/{id}/cancel" => Act::JobCancel,
         "jobs/retry" | "jobs/{id}/retry" => Act::JobRetry,
         "jobs/pace" | "jobs/{id}/pace" => Act::JobThrottle,
+        "jobs/{id}/extend" => Act::JobExtend,
         "jobs/{id}/items" | "jobs/{id}/selection" => Act::JobItems,
         "schedules/{name}/job" | "schedules/{name}/change" => Act::ScheduleRead,
         "schedules/{name}/pause" => Act::SchedulePause,

@@ -32,7 +32,7 @@ pub(crate) struct PutSchedule {
     /// The IANA name of the time zone.
     #[schema(example = "Europe/Berlin")]
     time_zone: String,
-    /// The job: the body of `POST /v1/jobs`, without `not_before` and `expect`. A time such as `{"ago": "90d"}` counts
+    /// The job: the body of `POST /v1/jobs`, without `not_before`, `expect` and `received_at`. A time such as `{"ago": "90d"}` counts
     /// from each run anew.
     #[serde(deserialize_with = "object::required")]
     job: CreateJob,
@@ -128,6 +128,10 @@ impl PutSchedule {
         if self.job.expect.is_some() {
             let what = "leave it out: the selection differs at each run. Give `limit` instead";
             return Err(Problem::invalid("job.expect", what));
+        }
+        if self.job.received_at.is_some() {
+            let what = "leave it out: the deadline of each job counts from its run";
+            return Err(Problem::invalid("job.received_at", what));
         }
         let job = serde_json::to_string(&self.job).expect("a request that was JSON can be again");
         if job.len() > MAX_JOB {

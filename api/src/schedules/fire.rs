@@ -47,7 +47,11 @@ pub(crate) async fn run(state: &AppState) {
 
 /// Makes jobs of due schedules. Returns how long to wait until the next look.
 async fn look(state: &AppState, firing: &mut Firing) -> Result<Duration, LedgerError> {
-    Ok(match state.ledger().next_schedule().await? {
+    let next = state.ledger().next_schedule().await?;
+    if next.log_waits {
+        state.ledger().wake_log();
+    }
+    Ok(match next.wait {
         Some(0) if firing.fire_due(state).await? > 0 => Duration::ZERO,
         // It could not fire now, and stays due.
         Some(0) => AGAIN,

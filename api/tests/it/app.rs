@@ -105,13 +105,23 @@ impl App {
         }
     }
 
+    /// Returns another process over the same ledger.
+    pub(crate) fn another(&self) -> Router {
+        router(AppState::new(
+            Arc::clone(&self.config),
+            self.ledger.clone(),
+            self.doorbell.clone(),
+            Metrics::install(&self.config),
+            Clock::system(),
+        ))
+    }
+
     pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
-        let response = self
-            .router
-            .clone()
-            .oneshot(request)
-            .await
-            .expect("the router never fails");
+        Self::send_to(&self.router, request).await
+    }
+
+    pub(crate) async fn send_to(router: &Router, request: Request<Body>) -> Answer {
+        let response = router.clone().oneshot(request).await.expect("the router never fails");
         let (parts, body) = response.into_parts();
         let bytes = to_bytes(body, usize::MAX).await.expect("bodies end");
         let mut text = String::new();

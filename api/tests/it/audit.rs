@@ -14,9 +14,11 @@ use lethe_common::job::{JobId, Outcome, StoreKind};
 use lethe_common::ledger::{Act, AuditEvent, AuditFilter, Delta, Effect, ItemOutcome, Record, RecordEnd};
 use serde_json::{Value, json};
 use strum::IntoEnumIterator as _;
+use uuid::Uuid;
 
 use crate::accepting::claim;
 use crate::app::{Answer, App, MAIN, request};
+use crate::log::sequenced;
 
 /// The trace of a route in the trail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,6 +36,8 @@ use Leaves::{AJob, An, Nothing};
 /// Every operation of the `OpenAPI` document, and its trace.
 const ALL: &[(&str, Leaves)] = &[
     ("get /", Nothing),
+    ("get /.well-known/lethe-keys.json", Nothing),
+    ("get /.well-known/lethe-receipt.v1.schema.json", Nothing),
     ("post /_delete_by_query/{task_id}/_rethrottle", An("job.throttle")),
     (
         "post /_plugins/_ml/memory_containers/{memory_container_id}/memories/{type}/_delete_by_query",
@@ -54,6 +58,7 @@ const ALL: &[(&str, Leaves)] = &[
     ("delete /api/memories/{memoryId}", AJob),
     ("delete /api/v1/memories/{memory_id}", AJob),
     ("get /livez", Nothing),
+    ("get /log/checkpoint", Nothing),
     ("delete /memories", AJob),
     ("delete /memories/{memory_id}", AJob),
     ("get /metrics", Nothing),
@@ -74,6 +79,7 @@ const ALL: &[(&str, Leaves)] = &[
     ("get /v1/jobs/{id}/events", Nothing),
     ("get /v1/jobs/{id}/items", An("job.items")),
     ("post /v1/jobs/{id}/retry", An("job.retry")),
+    ("get /v1/jobs/{id}/receipt", Nothing),
     ("get /v1/keys", An("key.list")),
     ("post /v1/keys", An("key.create")),
     ("delete /v1/keys/{name}", An("key.revoke")),
@@ -82,6 +88,9 @@ const ALL: &[(&str, Leaves)] = &[
     ("delete /v1/memories/{memory_id}/", AJob),
     ("post /v1/pause", An("pause")),
     ("get /v1/ping/", Nothing),
+    ("get /v1/receipts", Nothing),
+    ("get /v1/receipts/{id}", Nothing),
+    ("get /v1/receipts/{id}/proof", Nothing),
     ("post /v1/resume", An("resume")),
     ("get /v1/schedules", An("schedule.read")),
     ("delete /v1/schedules/{name}", An("schedule.delete")),
@@ -116,6 +125,8 @@ struct Things {
     ended: JobId,
     running_task: JobId,
     ended_task: JobId,
+    /// The receipt of the ended job, signed.
+    receipt: Uuid,
 }
 
 impl Things {
@@ -147,12 +158,16 @@ impl Things {
             .publish_siblings(&[sibling], None)
             .await
             .expect("the ledger answers");
+        let receipt = app.ledger.receipt_of(ended, None).await.expect("the ledger answers");
+        let receipt = receipt.expect("it has ended").id;
+        sequenced(&app).await;
         Self {
             app,
             waiting,
             ended,
             running_task,
             ended_task,
+            receipt,
         }
     }
 
@@ -164,7 +179,7 @@ impl Things {
     /// Sends a valid request of the operation.
     async fn ask_as(&self, who: &str, operation: &str) -> Answer {
         let (method, path) = operation.split_once(' ').expect("a method and a path");
-        let job = if path.ends_with("/retry") || path.ends_with("/items") {
+        let job = if ["/retry", "/items", "/receipt"].iter().any(|end| path.ends_with(end)) {
             &self.ended
         } else {
             &self.waiting
@@ -176,6 +191,7 @@ impl Things {
         };
         let mut there = path
             .replace("/jobs/{id}", &format!("/jobs/{job}"))
+            .replace("/receipts/{id}", &format!("/receipts/{}", self.receipt))
             .replace("{event_id}", &job.to_string())
             .replace("{task_id}", &task_id(*task))
             .replace("/keys/{name}", "/keys/x")
@@ -375,6 +391,8 @@ async fn every_act_is_left_by_a_route() {
             Act::JobCreate => AJob,
             // Only a refused one has an event, see `console::sessions`.
             Act::SignIn => continue,
+            // The route that changes a pace also extends a deadline.
+            Act::JobExtend => An(Act::JobThrottle.as_str()),
             act => An(act.as_str()),
         };
         assert!(left.contains(&&expected), "{act:?}");

@@ -33,13 +33,14 @@ pub(crate) const TWO: &str = r#"
 /// The names of those targets.
 pub(crate) const TARGETS: [&str; 2] = ["main", "spare"];
 
-const SCOPES: [&str; 8] = [
+const SCOPES: [&str; 9] = [
     "memories:delete",
     "memories:delete:any",
     "subjects:erase",
     "jobs:read",
     "jobs:admin",
     "audit:read",
+    "receipts:read",
     "metrics:read",
     "admin",
 ];
@@ -346,6 +347,7 @@ fn job_for(app: &App, caller: Option<&Caller>, target: &str) -> NewJob {
         execution: ExecutionOptions::default(),
         not_before: None,
         trace: None,
+        places: Vec::new(),
         partitions: vec![NewPartition::ids(
             target,
             &target.tables[0],

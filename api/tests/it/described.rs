@@ -8,8 +8,9 @@ use crate::app::App;
 use crate::documented::{document, is_compatible};
 
 /// The groups of operations, in the order of the page.
-const TAGS: [&str; 10] = [
+const TAGS: [&str; 11] = [
     "jobs",
+    "receipts",
     "schedules",
     "keys",
     "operation",
@@ -46,7 +47,7 @@ async fn the_page_opens_on_jobs_and_ends_with_the_clients_of_other_systems() {
         assert_eq!(tags.len(), 1, "{id}");
         let place = TAGS.iter().position(|tag| tags[0] == *tag);
         let place = place.unwrap_or_else(|| panic!("{id}: {tags:?} has no description"));
-        assert_eq!(place > 4, is_compatible(path), "{id}");
+        assert_eq!(place > 5, is_compatible(path), "{id}");
         used.insert(place);
     }
     assert_eq!(used.len(), TAGS.len());

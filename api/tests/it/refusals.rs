@@ -108,6 +108,11 @@ async fn bad_fields_are_named() {
         (with("dry_run", json!(SECRET)), "`dry_run`: write true or false"),
         (with("dry_run", json!(null)), "`dry_run`: write true or false"),
         (with("limit", json!(0)), "`limit`: write a whole number of at least 1"),
+        (
+            with("deadline", json!(SECRET)),
+            "`deadline`: write `regulation` and `received_at` in its place",
+        ),
+        (with("reason", json!(SECRET)), "`reason`: unknown field"),
         (with("limit", json!(-1)), "`limit`: write a whole number of at least 1"),
         (with("limit", json!(1.5)), "`limit`: write a whole number of at least 1"),
         (
@@ -142,7 +147,7 @@ async fn bad_fields_are_named() {
         answer.refused(422, "invalid", says);
         assert!(!answer.text.contains(SECRET), "{}", answer.text);
     }
-    for later in ["deadline", "priority", "callback_url", "reason", "metadata"] {
+    for later in ["priority", "callback_url", "metadata"] {
         let answer = app.create("root", &with(later, json!(SECRET))).await;
         answer.refused(422, "not-supported", &format!("`{later}` is not supported yet"));
     }

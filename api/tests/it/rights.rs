@@ -169,6 +169,7 @@ async fn a_forgotten_job_keeps_its_counts_but_not_its_ids() {
         jobs: day,
         keys: day,
         audit: day,
+        receipts: day,
     };
     while app.ledger.forget(kept).await.expect("the ledger answers").more {}
     let items = app.get("eraser", &format!("/v1/jobs/{id}/items?outcome=failed")).await;

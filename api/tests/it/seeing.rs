@@ -21,7 +21,7 @@ async fn submit(app: &App, n: usize) -> (JobId, BTreeSet<String>) {
     let seen = app.create("root", &one).await.job();
     let mut hidden = BTreeSet::new();
     for _ in 0..n {
-        let both = json!({"select": {"ids": ["b"]}});
+        let both = json!({"select": {"subject": {"user_id": "b"}}});
         hidden.insert(app.create("root", &both).await.job().to_string());
     }
     (seen, hidden)

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::legal::AskedLegal;
 use super::marks::marks;
 use super::options::{self, Options};
 use super::subject::SubjectFields;
@@ -70,6 +71,19 @@ pub(crate) struct CreateJob {
     #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, example = json!({"team": "privacy"}))]
     pub(crate) labels: Option<BTreeMap<String, String>>,
+    /// The regime that sets the deadline: `gdpr`, `ccpa`, one of the configuration, or `none`. Absent: for a subject, and with
+    /// a ground or an arrival, the default of the configuration; else none.
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, example = "gdpr")]
+    pub(crate) regulation: Option<String>,
+    /// The ground of the erasure: a letter of Article 17(1) of the GDPR, from `17(1)(a)` to `17(1)(f)`.
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, example = "17(1)(b)")]
+    pub(crate) ground: Option<String>,
+    /// When the person's request arrived. The deadline counts from then on. Absent: now.
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, format = "date-time")]
+    pub(crate) received_at: Option<String>,
 }
 
 /// The memories to erase: exactly one of these fields.
@@ -106,6 +120,7 @@ impl CreateJob {
             per_second: self.per_second,
             not_before: self.not_before.as_deref().map(options::time).transpose()?,
             marks: marks(self.reference, self.labels)?,
+            legal: AskedLegal::read(self.regulation, self.ground.as_deref(), self.received_at.as_deref())?,
         };
         options.check(max_length)?;
         Ok((options, self.select))

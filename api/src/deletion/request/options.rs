@@ -4,6 +4,7 @@ use jiff::{Timestamp, ToSpan};
 use lethe_common::ledger::{Kind, Marks};
 use lethe_common::selection::{Digest, NoDigest};
 
+use super::legal::AskedLegal;
 use super::text::text;
 use crate::http::problem::Problem;
 use crate::job::rate::Rate;
@@ -32,6 +33,8 @@ pub(crate) struct Options {
     pub(crate) not_before: Option<Timestamp>,
     /// The caller's own words about the job.
     pub(crate) marks: Marks,
+    /// What the request says of the law.
+    pub(crate) legal: AskedLegal,
 }
 
 impl Options {

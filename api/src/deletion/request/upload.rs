@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use utoipa::IntoParams;
 
+use super::legal::AskedLegal;
 use super::marks::marks;
 use super::options::{self, Options};
 use crate::http::json::POSITIVE;
@@ -49,6 +50,16 @@ pub(crate) struct UploadParams {
     /// Your own words about the job, as a JSON object such as `{"team":"privacy"}`. Write no personal data.
     #[serde(skip_serializing_if = "Option::is_none")]
     labels: Option<String>,
+    /// The regime that sets the deadline: `gdpr`, `ccpa`, one of the configuration, or `none`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    regulation: Option<String>,
+    /// The ground of the erasure: a letter of Article 17(1) of the GDPR, from `17(1)(a)` to `17(1)(f)`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ground: Option<String>,
+    /// When the person's request arrived. Absent: now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[param(value_type = Option<String>, format = "date-time")]
+    received_at: Option<String>,
 }
 
 impl UploadParams {
@@ -71,6 +82,7 @@ impl UploadParams {
             per_second: self.per_second.as_deref().map(Rate::of_text).transpose()?,
             not_before: self.not_before.as_deref().map(options::time).transpose()?,
             marks: marks(self.reference, self.labels.as_deref().map(labels).transpose()?)?,
+            legal: AskedLegal::read(self.regulation, self.ground.as_deref(), self.received_at.as_deref())?,
         };
         options.check(max_length)?;
         Ok(options)

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use lethe_common::clock::from_millis;
 use lethe_common::job::Outcome;
 use lethe_common::ledger::JobView;
+use lethe_common::receipt::ErasureGround;
 use lethe_common::selection::Digest;
 use lethe_common::state::State;
 use serde::Serialize;
@@ -14,6 +15,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::attempt::AttemptAnswer;
+use super::deadline::DeadlineAnswer;
 use super::preview::PreviewAnswer;
 use super::store::StoreAnswer;
 use super::wait::WaitAnswer;
@@ -33,6 +35,10 @@ pub(crate) struct Job {
     pub(crate) reference: Option<String>,
     /// The caller's own words about it.
     pub(crate) labels: BTreeMap<String, String>,
+    /// The ground of the erasure, a letter of Article 17(1) of the GDPR, if the request states one.
+    pub(crate) ground: Option<&'static str>,
+    /// The time until which the law wants it done; `null`: no regime applies.
+    pub(crate) deadline: Option<DeadlineAnswer>,
     /// The caller in whose name it runs: the name of an API key, or a word that stands for a token's issuer and person.
     pub(crate) principal: String,
     /// `queued`, `planning`, `running`, `verifying`, `cancelling` or `held`; ended: `succeeded`,
@@ -105,6 +111,8 @@ pub(crate) struct Job {
     /// When it ended.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub(crate) ended_at: Option<Timestamp>,
+    /// The path of its receipt, once it has ended. A dry run has none.
+    pub(crate) receipt: Option<String>,
 }
 
 impl From<JobView> for Job {
@@ -140,6 +148,12 @@ impl From<JobView> for Job {
             schedule: job.schedule,
             reference: job.marks.reference,
             labels: job.marks.labels,
+            ground: job.legal.ground.map(ErasureGround::as_str),
+            deadline: job
+                .legal
+                .deadline
+                .zip(job.standing)
+                .map(|(deadline, standing)| DeadlineAnswer::new(deadline, standing)),
             principal: job.principal,
             state: job.state.as_str(),
             kind: job.kind,
@@ -176,6 +190,7 @@ impl From<JobView> for Job {
             not_before: from_millis(job.not_before),
             started_at: job.started_at.and_then(from_millis),
             ended_at: job.ended_at.and_then(from_millis),
+            receipt: (job.ended_at.is_some() && !job.dry_run).then(|| format!("/v1/jobs/{}/receipt", job.id)),
         }
     }
 }

@@ -17,6 +17,9 @@ impl Row for Job {
         "schedule",
         "reference",
         "labels",
+        "regulation",
+        "due_at",
+        "deadline",
         "dry_run",
         "selected",
         "remaining",
@@ -41,6 +44,11 @@ impl Row for Job {
             self.schedule.unwrap_or_default(),
             self.reference.unwrap_or_default(),
             json(&self.labels),
+            self.deadline
+                .as_ref()
+                .map_or_else(String::new, |deadline| deadline.regulation.clone()),
+            time(self.deadline.as_ref().and_then(|deadline| deadline.due_at)),
+            self.deadline.map_or("", |deadline| deadline.status).to_owned(),
             self.dry_run.to_string(),
             self.selected.to_string(),
             self.remaining.to_string(),

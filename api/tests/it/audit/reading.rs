@@ -138,6 +138,7 @@ async fn events_leave_with_their_retention_and_a_key_says_who_made_it_and_when_i
         jobs: day,
         keys: day,
         audit: day,
+        receipts: day,
     };
     while app.ledger.forget(kept).await.expect("the ledger answers").more {}
     assert!(events(&app, "?act=key.create").await.len() == 1);
