@@ -1,7 +1,7 @@
 //! The API from a caller's view: its address, and the requests to it.
 
 use anyhow::{Context, anyhow, bail};
-use clap::Args;
+use clap::{Args, Parser};
 use lethe_common::job::JobId;
 use reqwest::header::HeaderValue;
 use reqwest::{RequestBuilder, StatusCode, Url};
@@ -13,11 +13,14 @@ use crate::unreached::unreached;
 /// The heading of the options that every command about the API has.
 const CONNECTION: &str = "Connection";
 
+/// The base URL of the API of `lethe up`.
+const LOCAL: &str = "http://127.0.0.1:7878";
+
 /// The URL of the API, the key for it, and the form of its answers.
 #[derive(Debug, Args)]
 pub(crate) struct Server {
     /// The base URL of the API.
-    #[arg(long, env = "LETHE_URL", default_value = "http://127.0.0.1:7878", value_parser = api_url, help_heading = CONNECTION)]
+    #[arg(long, env = "LETHE_URL", default_value = LOCAL, value_parser = api_url, help_heading = CONNECTION)]
     pub(crate) url: String,
     /// The API key.
     #[arg(long, env = "LETHE_KEY", hide_env_values = true, help_heading = CONNECTION)]
@@ -25,6 +28,29 @@ pub(crate) struct Server {
     /// The form of the answer: text for people, json for scripts.
     #[arg(long, value_enum, value_name = "FORM", default_value_t = Format::Text, help_heading = CONNECTION)]
     pub(crate) output: Format,
+}
+
+/// The API that the environment names, and the key for it: for commands whose URL may be of another server.
+#[derive(Parser)]
+pub(crate) struct Environment {
+    #[arg(long, env = "LETHE_URL", default_value = LOCAL)]
+    url: String,
+    #[arg(long, env = "LETHE_KEY", hide_env_values = true)]
+    key: Option<String>,
+}
+
+impl Environment {
+    /// Returns what the environment has; `None`: it is no text.
+    pub(crate) fn read() -> Option<Self> {
+        Self::try_parse_from(["lethe"]).ok()
+    }
+
+    /// Returns the key, if `url` is of the API that it is for. No other server may learn it.
+    pub(crate) fn key_for(self, url: &str) -> Option<String> {
+        let origin = |url: &str| Url::parse(url).ok().map(|url| url.origin());
+        let is_for = origin(url)? == origin(&self.url)?;
+        self.key.filter(|_| is_for)
+    }
 }
 
 /// A connection to the API.
@@ -194,6 +220,31 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn the_key_of_the_environment_is_for_its_api_alone() {
+        let key_for = |url: &str, place: &str| {
+            let environment = Environment {
+                url: url.to_owned(),
+                key: Some("key".to_owned()),
+            };
+            environment.key_for(place).is_some()
+        };
+        let api = "https://lethe.example.com/";
+        for place in [api, "https://lethe.example.com:443", "https://LETHE.example.com/log"] {
+            assert!(key_for(api, place), "{place}");
+        }
+        for place in [
+            "http://lethe.example.com",
+            "https://lethe.example.com:8443",
+            "https://other.example.com",
+            "https://lethe.example.com@other.example.com",
+            "./a-directory",
+        ] {
+            assert!(!key_for(api, place), "{place}");
+        }
+        assert!(!key_for("lethe.example.com", api));
+    }
 
     #[test]
     fn a_url_without_a_scheme_is_refused_with_the_whole_url() {

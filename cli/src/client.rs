@@ -36,6 +36,9 @@ pub(crate) async fn submit(options: &options::Submit) -> anyhow::Result<()> {
             common.insert(name.to_owned(), json!(value));
         }
     }
+    for (name, value) in options.legal.fields() {
+        common.extend(value.as_ref().map(|value| (name.to_owned(), json!(value))));
+    }
     let limit = options.limit.map(Value::from);
     let per_second = options.per_second.map(Value::from);
     for (name, value) in [("limit", limit), ("per_second", per_second)] {

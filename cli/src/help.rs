@@ -8,7 +8,7 @@ use clap::Command;
 const GROUPS: [(&str, &[&str]); 4] = [
     (
         "Commands that run Lethe",
-        &["up", "demo", "api", "worker", "migrate", "health"],
+        &["up", "demo", "api", "worker", "sequence", "migrate", "health"],
     ),
     (
         "Commands about deletions",
@@ -18,9 +18,11 @@ const GROUPS: [(&str, &[&str]); 4] = [
             "jobs",
             "items",
             "pace",
+            "extend",
             "cancel",
             "retry",
             "schedules",
+            "receipts",
         ],
     ),
     (
@@ -78,6 +80,23 @@ pub(crate) const CREATE_KEY: &str = "\
 Examples:
   lethe keys create privacy --scope subjects:erase --scope jobs:read --expires 90d
   KEY=$(lethe keys create web --scope memories:delete --user ana)";
+
+/// Examples of `lethe receipts get`.
+pub(crate) const GET_RECEIPT: &str = "\
+Examples:
+  lethe receipts get --job 0198c7c2-70aa-7b11-9a00-0d3c5b7e2f44 --file receipt.json
+  lethe receipts get 0198c7c2-7d0a-7c3e-8f00-6c2a4a1b9e01 | jq -r .payload | base64 -d | jq .";
+
+/// Examples of `lethe receipts verify`.
+pub(crate) const VERIFY_RECEIPT: &str = "\
+Examples:
+  lethe receipts verify receipt.json --keys lethe-keys.json
+  lethe receipts verify receipt.json --keys https://lethe.example.com --require-proof
+
+Exit codes:
+  0  valid
+  1  invalid, or a file cannot be read
+  2  wrong options";
 
 /// Examples of `lethe targets infer`.
 pub(crate) const INFER: &str = "\

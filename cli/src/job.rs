@@ -132,6 +132,14 @@ fn facts(job: &Value) -> Vec<(String, String)> {
     for (key, value) in job["labels"].as_object().into_iter().flatten() {
         add("label", format!("{key}={}", value.as_str().unwrap_or_default()));
     }
+    if let Some(ground) = job["ground"].as_str() {
+        add("ground", ground.to_owned());
+    }
+    if let Some(due) = job["deadline"]["due_at"].as_str() {
+        let deadline = &job["deadline"];
+        let status = text(deadline, "status").replace('_', " ");
+        add("due", format!("{due} ({}): {status}", text(deadline, "regulation")));
+    }
     if let Some(why) = job["waits_for"]["detail"].as_str() {
         add("waits", why.to_owned());
     }
@@ -190,10 +198,17 @@ mod tests {
         waiting["waits_for"] = json!({"reason": "pause", "detail": "`main` has been paused."});
         waiting["reference"] = json!("DSR-4711");
         waiting["labels"] = json!({"team": "privacy"});
+        waiting["ground"] = json!("17(1)(b)");
+        waiting["deadline"] = json!({"regulation": "gdpr", "due_at": "2030-02-01T00:00:00Z", "status": "in_time"});
         let lines = plain(&summary(&waiting)).join("\n");
         assert!(lines.contains("  waits        `main` has been paused."), "{lines}");
         assert!(
             lines.contains("  reference    DSR-4711") && lines.contains("  label        team=privacy"),
+            "{lines}"
+        );
+        assert!(
+            lines.contains("  ground       17(1)(b)")
+                && lines.contains("  due          2030-02-01T00:00:00Z (gdpr): in time"),
             "{lines}"
         );
         assert_eq!(

@@ -52,6 +52,12 @@ pub(crate) struct Filter {
     /// Only jobs with this label.
     #[arg(long, value_name = "KEY=VALUE", value_parser = label)]
     label: Option<(String, String)>,
+    /// Only jobs that have not ended and whose deadline has passed.
+    #[arg(long)]
+    overdue: bool,
+    /// Only jobs that have not ended and whose deadline is before this time.
+    #[arg(long, value_name = "TIME")]
+    due_before: Option<String>,
 }
 
 impl Filter {
@@ -68,11 +74,13 @@ impl Filter {
             ("created_after", &self.since),
             ("created_before", &self.until),
             ("reference", &self.reference),
+            ("due_before", &self.due_before),
         ] {
             query.extend(value.iter().map(|value| (name, value.clone())));
         }
         let label = self.label.iter();
         query.extend(label.map(|(key, value)| ("label", format!("{key}:{value}"))));
+        query.extend(self.overdue.then(|| ("overdue", "true".to_owned())));
         query
     }
 }

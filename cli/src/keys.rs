@@ -1,5 +1,7 @@
 //! API keys: managed over the API, or written into the configuration by hand.
 
+mod options;
+
 use std::fmt::Write;
 
 use anstyle::{AnsiColor, Style};
@@ -10,15 +12,16 @@ use lethe_common::config::{Config, KeyHash, NAME, is_name, parse_duration};
 use serde_json::{Map, Value, json};
 
 use crate::api::{Api, Server, listed};
-use crate::options::{self, KeysCommand, NewKey};
 use crate::output::{self, Cell, Format, Table};
 use crate::words;
+pub(crate) use options::Keys;
+use options::{KeysCommand, NewKey};
 
 /// The headers of the list.
 const COLUMNS: [&str; 6] = ["NAME", "SCOPES", "REACHES", "EXPIRES", "LAST USED", "OLD SECRET"];
 
 /// Runs `lethe keys`.
-pub(crate) async fn run(options: &options::Keys) -> anyhow::Result<()> {
+pub(crate) async fn run(options: &Keys) -> anyhow::Result<()> {
     match &options.command {
         KeysCommand::Create(create) => self::create(create).await,
         KeysCommand::List(server) => list(server).await,

@@ -6,6 +6,7 @@ mod audit;
 mod browser;
 mod client;
 mod data_dir;
+mod deadline;
 mod demo;
 mod embedded;
 mod ending;
@@ -24,6 +25,7 @@ mod memories;
 mod next_steps;
 mod options;
 mod output;
+mod receipts;
 mod roles;
 mod schedules;
 mod shell;
@@ -59,9 +61,11 @@ async fn main() -> ExitCode {
         Command::Demo(demo) => Box::pin(demo::run(&demo)).await,
         Command::Api(role) => Box::pin(roles::api(role.config.as_deref())).await,
         Command::Worker(role) => Box::pin(roles::worker(role.config.as_deref())).await,
+        Command::Sequence(role) => Box::pin(roles::sequence(role.config.as_deref())).await,
         Command::Migrate(role) => roles::migrate(role.config.as_deref()).await,
         Command::ForgetAudit(role) => roles::forget_audit(role.config.as_deref()).await,
         Command::Audit(options) => audit::run(&options).await,
+        Command::Receipts(receipts) => receipts::run(&receipts).await,
         Command::Keys(keys) => keys::run(&keys).await,
         Command::Schedules(schedules) => schedules::run(&schedules).await,
         Command::Targets(targets) => targets::run(&targets).await,
@@ -70,6 +74,7 @@ async fn main() -> ExitCode {
         Command::Watch(job) => client::watch(&job).await,
         Command::Jobs(jobs) => jobs::run(&jobs).await,
         Command::Pace(pace) => client::pace(&pace).await,
+        Command::Extend(extend) => deadline::extend(&extend).await,
         Command::Cancel(job) => client::act(&job, "cancel").await,
         Command::Retry(job) => client::act(&job, "retry").await,
         Command::Items(items) => client::items(&items).await,

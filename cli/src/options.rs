@@ -9,10 +9,13 @@ use lethe_common::config::Embedded;
 
 use crate::api::{Server, url};
 use crate::audit::Audit;
+use crate::deadline::{Extend, Legal};
 use crate::help;
 use crate::jobs::{Jobs, label};
+use crate::keys::Keys;
 use crate::matching::Chosen;
 use crate::output::Format;
+use crate::receipts::Receipts;
 use crate::schedules::Schedules;
 use crate::targets::Targets;
 
@@ -42,9 +45,11 @@ pub(crate) enum Command {
     Api(Role),
     /// Run a worker.
     Worker(Role),
+    /// Sign receipts and add to the log: for an installation whose APIs do not (`receipts.sequence = false`).
+    Sequence(Role),
     /// Apply the ledger's migrations, and exit.
     Migrate(Role),
-    /// Delete audit events whose retention has passed, and exit: for an installation whose workers may not.
+    /// Delete audit events and receipts whose retention has passed, and exit: for an installation whose workers may not.
     ForgetAudit(Role),
     /// Create, list, rotate and revoke API keys.
     Keys(Keys),
@@ -64,6 +69,8 @@ pub(crate) enum Command {
     Jobs(Jobs),
     /// Change the pace of a job, or of all that match: memories erased per second.
     Pace(Pace),
+    /// Extend the deadline of a job, once, before it has passed.
+    Extend(Extend),
     /// Cancel a job, or all that match.
     Cancel(Job),
     /// Retry a failed or cancelled job, or all that match.
@@ -72,6 +79,8 @@ pub(crate) enum Command {
     Items(Items),
     /// Read the audit trail: created keys, cancellations, retries, pauses, schedule changes, and reads of ids.
     Audit(Audit),
+    /// List, save and verify receipts, and check the log that names them.
+    Receipts(Receipts),
     /// Pause: begin no new batch, in all targets or in one; jobs are still accepted.
     Pause(Scope),
     /// Go on after a pause.
@@ -135,84 +144,6 @@ pub(crate) struct Role {
     /// The configuration file; default: `lethe.toml` if there is one.
     #[arg(long, value_name = "FILE", env = "LETHE_CONFIG")]
     pub(crate) config: Option<PathBuf>,
-}
-
-/// API keys.
-#[derive(Debug, Args)]
-pub(crate) struct Keys {
-    #[command(subcommand)]
-    pub(crate) command: KeysCommand,
-}
-
-/// The commands about API keys.
-#[derive(Debug, Subcommand)]
-pub(crate) enum KeysCommand {
-    /// Create a key over the API, and print it once.
-    #[command(after_help = help::CREATE_KEY)]
-    Create(CreateKey),
-    /// List the keys that were created over the API.
-    List(Server),
-    /// Give a key that was created over the API another secret, and print it once.
-    Rotate(RotateKey),
-    /// Revoke a key that was created over the API.
-    Revoke(RevokeKey),
-    /// Print a new key with its lines of the configuration, without the API.
-    Config(NewKey),
-}
-
-/// A key to create over the API.
-#[derive(Debug, Args)]
-pub(crate) struct CreateKey {
-    #[command(flatten)]
-    pub(crate) server: Server,
-    #[command(flatten)]
-    pub(crate) key: NewKey,
-}
-
-/// A key to rotate.
-#[derive(Debug, Args)]
-pub(crate) struct RotateKey {
-    #[command(flatten)]
-    pub(crate) server: Server,
-    /// Its name.
-    pub(crate) name: String,
-    /// For how long the present secret still works: at most 30d, 0 not at all; default: 24h.
-    #[arg(long)]
-    pub(crate) overlap: Option<String>,
-    /// The secret that stops at once, if the key has two: older, or newer if nobody received it.
-    #[arg(long, value_parser = ["older", "newer"])]
-    pub(crate) ends: Option<String>,
-}
-
-/// A key to revoke.
-#[derive(Debug, Args)]
-pub(crate) struct RevokeKey {
-    #[command(flatten)]
-    pub(crate) server: Server,
-    /// Its name.
-    pub(crate) name: String,
-}
-
-/// A new API key.
-#[derive(Debug, Args)]
-pub(crate) struct NewKey {
-    /// Its name: the principal whose jobs it submits.
-    pub(crate) name: String,
-    /// A scope of the key; may be repeated.
-    #[arg(long = "scope", required = true)]
-    pub(crate) scopes: Vec<String>,
-    /// The one person whose memories it reaches; default: all persons.
-    #[arg(long)]
-    pub(crate) user: Option<String>,
-    /// A workspace that it reaches, may be repeated; default: all.
-    #[arg(long = "workspace")]
-    pub(crate) workspaces: Vec<String>,
-    /// A target that it reaches, may be repeated; default: all.
-    #[arg(long = "target")]
-    pub(crate) targets: Vec<String>,
-    /// The expiry: a duration such as 90d, or a time such as 2030-01-31T12:00:00Z.
-    #[arg(long)]
-    pub(crate) expires: Option<String>,
 }
 
 /// A health check.
@@ -290,6 +221,8 @@ pub(crate) struct Submit {
     /// Your own word about the job, may be repeated; no personal data.
     #[arg(long = "label", value_name = "KEY=VALUE", value_parser = label, help_heading = MARKS)]
     pub(crate) labels: Vec<(String, String)>,
+    #[command(flatten)]
+    pub(crate) legal: Legal,
     /// The idempotency key: repeated requests with it return the same job.
     #[arg(long, value_name = "KEY")]
     pub(crate) idempotency_key: Option<String>,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use lethe_api::Looks;
 use lethe_api::connections::Port;
 use lethe_common::clock::Clock;
 use lethe_common::config::{Config, ConfigError, ConfigErrors, Role};
@@ -143,6 +144,7 @@ fn distributed(path: Option<&Path>, role: Role) -> anyhow::Result<Parts> {
 /// Runs the API.
 pub(crate) async fn api(config: Option<&Path>) -> anyhow::Result<()> {
     let parts = distributed(config, Role::Api)?;
+    lethe_api::check_keys(&parts.config).context("read the keys of [receipts]")?;
     let stop = Stop::on_signals()?;
     let listener = bind(parts.config.api.listen).await?;
     let port = Port::new(listener, parts.config.api.tls.as_ref()).context("read the certificate of [api.tls]")?;
@@ -202,6 +204,19 @@ pub(crate) async fn worker(config: Option<&Path>) -> anyhow::Result<()> {
     done
 }
 
+/// Signs receipts, and adds receipts and audit events to the log.
+pub(crate) async fn sequence(config: Option<&Path>) -> anyhow::Result<()> {
+    let parts = distributed(config, Role::Api)?;
+    lethe_api::check_keys(&parts.config).context("read the keys of [receipts]")?;
+    let stop = Stop::on_signals()?;
+    if parts.migrate(Owner::Another, &stop.soon).await? == Migrated::Done {
+        let (config, ledger, doorbell) = (parts.config, parts.ledger.clone(), parts.doorbell);
+        lethe_api::sequence(config, ledger, doorbell, Looks::Own, stop.soon.clone()).await;
+    }
+    parts.ledger.close().await;
+    Ok(())
+}
+
 /// Applies the ledger's migrations.
 pub(crate) async fn migrate(config: Option<&Path>) -> anyhow::Result<()> {
     let parts = distributed(config, Role::Other)?;
@@ -212,15 +227,18 @@ pub(crate) async fn migrate(config: Option<&Path>) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Deletes the events of the audit trail whose retention has passed.
+/// Deletes the events of the audit trail and the receipts whose retention has passed.
 pub(crate) async fn forget_audit(config: Option<&Path>) -> anyhow::Result<()> {
     let parts = distributed(config, Role::Other)?;
-    let kept = parts.config.retention.audit;
+    let kept = &parts.config.retention;
     let forgotten = async {
-        while parts.ledger.forget_audit(kept).await? {}
+        while parts.ledger.forget_audit(kept.audit).await? {}
+        while parts.ledger.forget_receipts(kept.receipts).await? {}
         Ok::<_, LedgerError>(())
     };
-    forgotten.await.context("delete events of the audit trail")?;
+    forgotten
+        .await
+        .context("delete events of the audit trail and receipts")?;
     parts.ledger.close().await;
     Ok(())
 }

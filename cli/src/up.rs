@@ -26,6 +26,9 @@ use crate::roles::{Migrated, Owner, Parts, bind};
 /// The name of the key that the first start creates.
 const FIRST_KEY: &str = "first";
 
+/// The file of the key that signs receipts, in the data directory.
+const SIGNING_KEY: &str = "receipts.key";
+
 /// The name of this command in the audit trail.
 const ACTOR: &str = "lethe:up";
 
@@ -89,6 +92,7 @@ impl Service {
             .clone()
             .unwrap_or_else(|| data.sqlite("ledger.sqlite"));
         config.check_usual_ledger(&ledger_url)?;
+        name_issuer(&mut config, &data)?;
         let parts = Parts::new(config, ledger_url)?;
         if parts.migrate(Owner::This, &stop.soon).await? == Migrated::Stopped {
             vectors_stop.cancel();
@@ -212,6 +216,19 @@ fn admin_key(name: &str) -> (String, KeyRecord) {
         expires_at: None,
     };
     (key, record)
+}
+
+/// Sets who signs receipts: the host of the API, with a key in the data directory. A configuration that names an issuer or
+/// a key file comes first.
+fn name_issuer(config: &mut Config, data: &DataDir) -> anyhow::Result<()> {
+    let host = config.api.listen.ip().to_string();
+    config.receipts.issuer.get_or_insert(host);
+    if config.receipts.key_file.is_none() && config.receipts.sequence {
+        // Made now, so that the file is there when the sequencer reads it.
+        data.secret(SIGNING_KEY)?;
+        config.receipts.key_file = Some(data.join(SIGNING_KEY));
+    }
+    lethe_api::check_keys(config).context("read the keys of [receipts]")
 }
 
 /// Returns the URL of the console as a browser on this machine opens it: a listener on all addresses has none itself.

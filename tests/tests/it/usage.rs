@@ -8,12 +8,13 @@ use lethe_tests::service::lethe;
 const NOWHERE: &str = "http://127.0.0.1:9";
 
 /// Every subcommand.
-const COMMANDS: [&[&str]; 40] = [
+const COMMANDS: [&[&str]; 47] = [
     &[],
     &["up"],
     &["demo"],
     &["api"],
     &["worker"],
+    &["sequence"],
     &["migrate"],
     &["forget-audit"],
     &["keys"],
@@ -41,10 +42,16 @@ const COMMANDS: [&[&str]; 40] = [
     &["watch"],
     &["jobs"],
     &["pace"],
+    &["extend"],
     &["cancel"],
     &["retry"],
     &["items"],
     &["audit"],
+    &["receipts"],
+    &["receipts", "list"],
+    &["receipts", "get"],
+    &["receipts", "verify"],
+    &["receipts", "audit"],
     &["pause"],
     &["resume"],
     &["completions"],
@@ -153,6 +160,12 @@ fn a_command_without_what_it_needs_is_refused() {
         (&["cancel", "--yes", "2"], "--matching"),
         (&["pace", "1", "50", "--per-second", "7"], "cannot be used with"),
         (&["items", "1"], "--outcome"),
+        (&["receipts", "get"], "<RECEIPT>"),
+        (&["receipts", "get", "1", "--job", "2"], "cannot be used with"),
+        (&["receipts", "get", "1", "--ending", "2"], "--job"),
+        (&["receipts", "verify", "receipt.json"], "--keys"),
+        (&["receipts", "verify", "--keys", "keys.json"], "<FILE>"),
+        (&["receipts", "audit"], "<URL|DIR>"),
         (&["pause", "main", "other"], "unexpected argument"),
         (&["resume", "main", "other"], "unexpected argument"),
         (
@@ -232,6 +245,19 @@ fn what_is_refused_before_anything_is_sent() {
         (&["pace", "--matching", "--state", "queued"], 1, "write --per-second"),
         (&["pace", "1", "50"], 1, "write the id of a job"),
         (&["items", "1", "--outcome", "failed"], 1, "write the id of a job"),
+        (&["receipts", "get", "../keys"], 1, "write the id of a receipt"),
+        (&["receipts", "get", "--job", "1"], 1, "write the id of a job"),
+        (
+            &["receipts", "verify", "nowhere", "--keys", "nobody"],
+            1,
+            "read nowhere",
+        ),
+        (
+            &["receipts", "audit", "nowhere"],
+            1,
+            "name the issuer's public keys with --keys",
+        ),
+        (&["receipts", "audit", "ftp://nowhere"], 1, "write a URL"),
         // Without a name in the path, these would pause and resume everything.
         (&["pause", ".."], 1, "no target has such a name"),
         (&["resume", ".."], 1, "no target has such a name"),
