@@ -24,6 +24,14 @@ def attention():
     return [
         number("Unfinished", "Accepted jobs that have not ended.", "short", f"sum(max by (state) ({unfinished}))"),
         number("Oldest unfinished job", "Time since it could first run.", "s", f"max({service(m.OLDEST_JOB)})", red_from=3600),
+        number(
+            "Overdue jobs",
+            "Jobs that have not ended and whose deadline has passed.",
+            "short",
+            f"max({service(m.JOBS_OVERDUE)})",
+            red_from=1,
+        ),
+        number("Jobs due soon", "Jobs that have not ended and are due soon.", "short", f"max({service(m.JOBS_DUE_SOON)})"),
         number("Failed", "Jobs that failed in the time range.", "short", f"max(increase({failed}[$__range]))", red_from=1),
         number(
             "Residue",

@@ -6,6 +6,8 @@ deploy/check_files.py compares this table with the names in Rust.
 JOBS_ACCEPTED = "lethe_jobs_accepted_total"
 JOBS_ENDED = "lethe_jobs_ended_total"
 JOBS = "lethe_jobs"
+JOBS_OVERDUE = "lethe_jobs_overdue"
+JOBS_DUE_SOON = "lethe_jobs_due_soon"
 OLDEST_JOB = "lethe_oldest_unfinished_job_age_seconds"
 MEMORIES = "lethe_memories_total"
 RESIDUE = "lethe_residue_total"
