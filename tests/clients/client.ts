@@ -1,6 +1,6 @@
-// Submits, watches and cancels jobs with the client that is generated from /openapi.json. Prints what it saw as JSON.
+// Submits, watches, changes and cancels jobs with the client that is generated from /openapi.json. Prints what it saw as JSON.
 
-import { cancelJob, createJob, getJob, watchJob, type Job } from './generated';
+import { cancelJob, changeJob, createJob, getJob, watchJob, type Job } from './generated';
 import { client } from './generated/client.gen';
 
 declare const process: { argv: string[]; env: Record<string, string | undefined> };
@@ -20,7 +20,7 @@ async function watched(id: string): Promise<Job> {
 }
 
 async function main() {
-  const ids = process.argv.slice(2);
+  const [person, ...ids] = process.argv.slice(2);
   const submitted = await createJob({ body: { select: { ids } }, throwOnError: true });
   const erased = await watched(submitted.data.id);
   const later = new Date(Date.now() + 3_600_000).toISOString();
@@ -28,7 +28,21 @@ async function main() {
   await cancelJob({ path: { id: waiting.data.id }, throwOnError: true });
   const cancelled = await watched(waiting.data.id);
   const read = await getJob({ path: { id: waiting.data.id }, throwOnError: true });
-  console.log(JSON.stringify([erased.state, cancelled.state, read.data.state]));
+  const select = { subject: { user_id: person } };
+  const changed = await createJob({ body: { select, not_before: later }, throwOnError: true });
+  const path = { id: changed.data.id };
+  const paced = await changeJob({ path, body: { per_second: 5 }, throwOnError: true });
+  const extended = await changeJob({ path, body: { extend: { reason: 'complexity' } }, throwOnError: true });
+  await cancelJob({ path, throwOnError: true });
+  console.log(
+    JSON.stringify([
+      erased.state,
+      cancelled.state,
+      read.data.state,
+      paced.data.per_second,
+      extended.data.deadline?.extension,
+    ]),
+  );
 }
 
 main();

@@ -1,4 +1,4 @@
-"""Generates a Python and a TypeScript client from /openapi.json. Each submits, watches and cancels jobs.
+"""Generates a Python and a TypeScript client from /openapi.json. Each submits, watches, changes and cancels jobs.
 
 Needs `pip install openapi-python-client httpx qdrant-client`, npm, and a running service (LETHE_URL, LETHE_KEY).
 """
@@ -18,8 +18,12 @@ from support.stores import Stores
 
 CLIENTS = pathlib.Path(__file__).parent.parent / "clients"
 
-# What a client saw: the state of the job that it watched, of the job that it cancelled, and of that one as it is read.
-SEEN = ["succeeded", "cancelled", "cancelled"]
+# What a client saw: the state of the job that it watched, of the job that it cancelled, and of that one as it is read; the new
+# pace of a job by person, and the reason for which its deadline was extended.
+SEEN = ["succeeded", "cancelled", "cancelled", 5, "complexity"]
+
+# A person without memories.
+NOBODY = "nobody-of-a-generated-client"
 
 
 def run(*command, directory):
@@ -35,8 +39,9 @@ def check_python(directory, ids):
     sys.path.insert(0, str(directory))
     lethe = importlib.import_module("lethe_client")
     models = importlib.import_module("lethe_client.models")
-    create, watch, cancel, read = (
-        importlib.import_module(f"lethe_client.api.jobs.{name}") for name in ("create_job", "watch_job", "cancel_job", "get_job")
+    create, watch, cancel, read, change = (
+        importlib.import_module(f"lethe_client.api.jobs.{name}")
+        for name in ("create_job", "watch_job", "cancel_job", "get_job", "change_job")
     )
     client = lethe.AuthenticatedClient(os.environ["LETHE_URL"], token=os.environ["LETHE_KEY"], raise_on_unexpected_status=True)
     client = client.with_timeout(60)
@@ -52,7 +57,18 @@ def check_python(directory, ids):
     job = create.sync(client=client, body=models.CreateJob(select=models.Select(ids=ids), not_before=later))
     cancel.sync(job.id, client=client)
     cancelled = watched(job)
-    return [erased["state"], cancelled["state"], read.sync(job.id, client=client).state]
+    person = models.Select(subject=models.Subject(user_id=NOBODY))
+    waiting = create.sync(client=client, body=models.CreateJob(select=person, not_before=later))
+    paced = change.sync(waiting.id, client=client, body=models.ChangeJob(per_second=5))
+    extended = change.sync(waiting.id, client=client, body=models.ChangeJob(extend=models.Extend(reason="complexity")))
+    cancel.sync(waiting.id, client=client)
+    return [
+        erased["state"],
+        cancelled["state"],
+        read.sync(job.id, client=client).state,
+        paced.per_second,
+        extended.deadline.extension,
+    ]
 
 
 def check_typescript(directory, ids):
@@ -63,7 +79,7 @@ def check_typescript(directory, ids):
     run(str(programs / "openapi-ts"), "--input", "openapi.json", "--output", "generated", "--silent", directory=directory)
     # The compiler holds the program against the types of the client.
     run(str(programs / "tsc"), "--project", "tsconfig.json", directory=directory)
-    return json.loads(run("node", "built/client.js", *ids, directory=directory))
+    return json.loads(run("node", "built/client.js", NOBODY, *ids, directory=directory))
 
 
 def main():

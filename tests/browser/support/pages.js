@@ -25,6 +25,10 @@ export const prepared = async () => {
   await main.when(paced, (job) => job.progress > 0.3);
   await main.ask('PATCH', `/v1/jobs/${paced}`, { per_second: 0.2 });
   await Promise.all([counted, refused].map((id) => main.ended(id)));
+  // The API waits for the signature of a receipt.
+  await main.ask('GET', `/v1/jobs/${refused}/receipt`);
+  const { receipts } = await main.ask('GET', `/v1/receipts?job=${refused}`);
+  const receipt = `/console/receipts/${receipts[0].id}`;
   return [
     ['overview', '/'],
     ['jobs', '/console/jobs'],
@@ -45,6 +49,10 @@ export const prepared = async () => {
     ['keys', '/console/keys'],
     ['key', '/console/keys/first'],
     ['audit', '/console/audit'],
+    ['receipts', '/console/receipts'],
+    ['receipt', receipt],
+    ['certificate', `${receipt}/certificate`],
+    ['log', '/console/log'],
     [PROBLEM, '/console/nothing'],
   ];
 };

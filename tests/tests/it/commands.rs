@@ -71,6 +71,20 @@ async fn memories_are_submitted_and_watched_from_a_shell() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_listed_receipt_names_its_job() {
+    let site = Site::new(Layout::SQLITE).await;
+    let memory = memories::of("alice", 1);
+    site.add(&memory).await;
+    let service = site.up().await;
+    let job = service.client.submit_ids(&ids(&memory)).await;
+    service.client.ended(&job).await;
+    let listed = run(&service, &["receipts", "list"]).await;
+    let listed = String::from_utf8(listed.stdout).unwrap();
+    let row = listed.lines().nth(1).unwrap_or_default();
+    assert_eq!(row.split_whitespace().nth(1), Some(job.as_str()), "{listed}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_file_of_ids_is_read_in_each_of_its_forms_and_never_guessed() {
     let site = Site::new(Layout::SQLITE).await;
     let mut all = memories::of("alice", 12);

@@ -31,6 +31,8 @@ mod idle;
 mod knocking;
 mod ledger_refuses;
 mod limits;
+mod log;
+mod log_audit;
 mod lying;
 mod metrics;
 mod mistyped;

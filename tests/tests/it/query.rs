@@ -290,6 +290,7 @@ async fn what_a_query_asked_for_is_forgotten() {
         jobs: day,
         keys: day,
         audit: day,
+        receipts: day,
     };
     while ledger.forget(kept).await.unwrap().more {}
     let job = ledger.job(id.parse().unwrap()).await.unwrap().unwrap();

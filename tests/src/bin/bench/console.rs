@@ -112,6 +112,8 @@ async fn pages(ledger: &PgPool) -> Vec<String> {
         "/console/workers",
         "/console/keys",
         "/console/audit",
+        "/console/receipts",
+        "/console/log",
         "/console/jobs",
         "/console/jobs/retry?state=failed&label=team:rare",
     ];
