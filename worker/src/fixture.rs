@@ -109,6 +109,7 @@ pub(crate) fn job(ids: Vec<String>) -> NewJob {
         execution: ExecutionOptions::default(),
         not_before: None,
         trace: None,
+        places: Vec::new(),
         partitions: vec![partition],
     }
 }

@@ -178,6 +178,7 @@ async fn sweep(env: &Environment) -> Result<Duration, LedgerError> {
         jobs: retention.jobs,
         keys: retention.idempotency,
         audit: retention.audit,
+        receipts: retention.receipts,
     };
     // A pause as long as each step leaves half of the time to other writers.
     let (start, mut quiet) = (Instant::now(), Duration::ZERO);

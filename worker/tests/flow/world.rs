@@ -175,6 +175,7 @@ impl World {
             execution: ExecutionOptions::default(),
             not_before: None,
             trace: None,
+            places: Vec::new(),
             partitions: Vec::new(),
         }
     }
