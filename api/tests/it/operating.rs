@@ -248,7 +248,8 @@ async fn the_pace_of_a_job_is_changed_until_it_has_ended() {
         (json!({"per_second": "1"}), 422, "invalid"),
         (json!({}), 422, "invalid"),
         (json!([1]), 422, "invalid"),
-        (json!({"per_second": 1, "deadline": "x"}), 422, "not-supported"),
+        (json!({"per_second": 1, "deadline": "x"}), 422, "invalid"),
+        (json!({"per_second": 1, "priority": "x"}), 422, "not-supported"),
     ] {
         app.send_json("operator", "PATCH", &path, &body)
             .await

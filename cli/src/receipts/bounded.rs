@@ -67,10 +67,15 @@ mod tests {
     use super::*;
     use crate::unreached::unreached;
 
-    /// Serves one connection: sends the text, and then nothing. Returns the URL.
-    async fn serve(text: &'static str) -> String {
+    /// Returns a client that waits for `read` for more bytes.
+    fn client(read: Duration) -> Client {
         // As `main` does.
         drop(rustls::crypto::ring::default_provider().install_default());
+        patient(CONNECT, read).unwrap()
+    }
+
+    /// Serves one connection: sends the text, and then nothing. Returns the URL.
+    async fn serve(text: &'static str) -> String {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         tokio::spawn(async move {
@@ -85,7 +90,7 @@ mod tests {
     #[tokio::test]
     async fn a_server_that_sends_nothing_more_is_given_up() {
         let short = Duration::from_millis(50);
-        let client = patient(CONNECT, short).unwrap();
+        let client = client(short);
         let lost = |error| unreached(error, "the API", "http://a.example", "--keys");
         for begun in ["", "HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhalf"] {
             let read = async {
@@ -102,7 +107,7 @@ mod tests {
         let endless = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n4\r\nbody\r\n4\r\nmore\r\n";
         let whole = "HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nbody";
         let read = async |text: &'static str, most: usize| {
-            let answer = patient(CONNECT, READ).unwrap().get(serve(text).await).send();
+            let answer = client(READ).get(serve(text).await).send();
             body(answer.await.unwrap(), "the file", most, anyhow::Error::from).await
         };
         assert_eq!(read(whole, 4).await.unwrap(), b"body");

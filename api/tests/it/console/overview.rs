@@ -1,8 +1,8 @@
 //! What needs attention, for a caller that sees some jobs between others.
 
 use lethe_common::error_code::ErrorCode;
-use lethe_common::job::{JobId, Outcome};
-use lethe_common::ledger::{Delta, ItemOutcome, Record, RecordEnd};
+use lethe_common::job::JobId;
+use lethe_common::ledger::{Delta, Record, RecordEnd};
 use serde_json::{Value, json};
 
 use super::browser::Browser;
@@ -14,22 +14,12 @@ use crate::callers::TWO;
 async fn failed(app: &App, body: &Value) -> JobId {
     let id = app.create("root", body).await.job();
     for lease in claim(app).await {
-        let mut delta = Delta::default();
-        for store in &lease.stores {
-            delta.count(*store, Outcome::Failed, 1);
-            delta.items.push(ItemOutcome {
-                id: "a".to_owned(),
-                store: *store,
-                outcome: Some(Outcome::Failed),
-                code: Some(ErrorCode::Rejected),
-            });
-        }
         let record = Record {
             lease: &lease,
-            delta,
+            delta: Delta::default(),
             progress: None,
-            remaining: 0,
-            end: Some(RecordEnd::Done),
+            remaining: lease.remaining,
+            end: Some(RecordEnd::Failed(ErrorCode::Rejected)),
         };
         app.ledger.record(&[record]).await.expect("the ledger answers");
     }

@@ -113,7 +113,9 @@ async fn a_signed_receipt_is_verified_and_its_certificate_carries_the_file() {
     assert!(verified.logged.is_some());
 
     let certificate = root.get(&format!("{path}/certificate")).await.text;
-    let (_, block) = certificate.split_once("id=\"receipt-file\">").expect("a block");
+    let (_, block) = certificate
+        .split_once("<script type=\"application/json\" id=\"receipt-file\">")
+        .expect("a block");
     let (block, _) = block.split_once("</script>").expect("its end");
     assert!(!block.contains('\n'), "the guide's command takes one line: {block}");
     let carried = Envelope::read(block.as_bytes()).expect("a receipt");
