@@ -1,7 +1,10 @@
 //! The meaning of each error code, and its remedy.
 
+use lethe_common::config::Scope;
 use lethe_common::error_code::ErrorCode as E;
 
+use super::links;
+use crate::auth::Principal;
 use crate::job::answer::WaitAnswer;
 
 /// The meaning of an error code, and its remedy.
@@ -40,7 +43,8 @@ const CAUSES: &[(E, &str, &str)] = &[
     (
         E::Timeout,
         "A store did not answer in time. Nothing is lost: it is tried again.",
-        "Look at the store's load. If it is always slow, raise worker.store_timeout.",
+        "It takes connections, and does not answer: restart it, or check the network to it. \
+         If it is only slow, raise worker.store_timeout.",
     ),
     (
         E::Busy,
@@ -135,7 +139,8 @@ const CAUSES: &[(E, &str, &str)] = &[
     (
         E::Corrupt,
         "The ledger holds a value that cannot be read.",
-        "Update the workers, or restore the ledger.",
+        "Retrying cannot help: submit the deletion again (the page of the job has its request). \
+         The workers' log names the row.",
     ),
     (
         E::LedgerRefused,
@@ -209,6 +214,36 @@ pub(super) fn remedy(wait: &WaitAnswer) -> &'static str {
     }
 }
 
+/// The part of a wait's sentence that names a route. The console links a page instead.
+const ROUTE: &str = "; `/v1/targets` says what to write.";
+
+/// Returns the reason of a wait in one sentence, which names no route.
+pub(super) fn detail(wait: &WaitAnswer) -> String {
+    let before = wait.detail.strip_suffix(ROUTE);
+    before.map_or_else(|| wait.detail.clone(), |before| format!("{before}."))
+}
+
+/// Returns the path of the target for which a job waits, and the text of the link to it; `None` if the caller may not read
+/// targets.
+pub(super) fn link(wait: &WaitAnswer, principal: &Principal) -> Option<(String, &'static str)> {
+    let is_unserved = wait.code.as_deref() == Some(E::Unserved.as_str());
+    let text = match wait.reason {
+        "mapping" if !is_unserved => "What to write instead is on the page of targets",
+        "mapping" | "store" | "pause" => "Look at the targets",
+        _ => return None,
+    };
+    // A pause of everything is about no target.
+    let path = wait.target.as_deref();
+    let path = path.map_or_else(|| links::TARGETS.to_owned(), links::at_target);
+    principal.has(Scope::JobsRead).then_some((path, text))
+}
+
+/// Returns whether another attempt may end otherwise than in this error.
+// Each attempt reads the same damaged row.
+pub(super) fn retry_helps(code: Option<&str>) -> bool {
+    code != Some(E::Corrupt.as_str())
+}
+
 /// Returns whether a wait ends only if somebody does something.
 pub(super) fn needs_somebody(wait: &WaitAnswer) -> bool {
     matches!(wait.reason, "worker" | "mapping" | "store")
@@ -216,6 +251,7 @@ pub(super) fn needs_somebody(wait: &WaitAnswer) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use lethe_common::ledger::{Wait, WaitReason};
     use strum::IntoEnumIterator as _;
 
     use super::*;
@@ -226,5 +262,13 @@ mod tests {
             assert_ne!(Cause::of(code.as_str()), UNKNOWN, "{code}");
         }
         assert_eq!(Cause::of("of_tomorrow"), UNKNOWN);
+    }
+
+    #[test]
+    fn no_reason_of_a_wait_names_a_route() {
+        for reason in WaitReason::iter() {
+            let said = detail(&Wait::new(reason, None, None).into());
+            assert!(!said.contains("/v1/") && said.ends_with('.'), "{said}");
+        }
     }
 }

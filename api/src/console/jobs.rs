@@ -8,7 +8,7 @@ use lethe_common::job::SelectorKind;
 use lethe_common::state::State as JobState;
 use strum::IntoEnumIterator as _;
 
-use super::cause::Cause;
+use super::cause::{self, Cause};
 use super::due::Due;
 use super::filter_form::{FilterForm, List};
 use super::filters::Filters;
@@ -85,7 +85,7 @@ impl From<&Job> for Row {
 
 /// Returns the reason why a job waits or failed.
 fn why(job: &Job) -> Option<String> {
-    let waits = job.waits_for.as_ref().map(|wait| wait.detail.clone());
+    let waits = job.waits_for.as_ref().map(cause::detail);
     let failed = || Some(Cause::of(job.error_code.as_deref()?).what.to_owned());
     waits.or_else(failed)
 }

@@ -77,6 +77,11 @@ pub(super) fn target(name: &str) -> String {
     format!("{TARGETS}/{name}")
 }
 
+/// Returns the path of a target's part of the page of targets.
+pub(super) fn at_target(name: &str) -> String {
+    format!("{TARGETS}#target-{name}")
+}
+
 /// Returns the path of a schedule's page.
 pub(super) fn schedule(name: &str) -> String {
     format!("{SCHEDULES}/{name}")

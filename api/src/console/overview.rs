@@ -4,5 +4,6 @@ mod needs;
 mod numbers;
 mod page;
 mod read;
+mod refused;
 
 pub(super) use page::page;

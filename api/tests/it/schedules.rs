@@ -8,7 +8,7 @@ use axum::body::Body;
 use jiff::tz::TimeZone;
 use lethe_api::Firing;
 use lethe_common::clock::Clock;
-use lethe_common::ledger::{Lease, ScheduleRow};
+use lethe_common::ledger::{Lease, Run, ScheduleRow};
 use serde_json::{Value, json};
 
 use crate::accepting::claim;
@@ -66,6 +66,16 @@ pub(crate) async fn miss(app: &App) {
         .replace_schedule(&record, &row.revision, &crate::app::tester())
         .await;
     assert!(replaced.expect("the ledger answers"));
+}
+
+/// Refuses the next run of a schedule, as if it were due now.
+pub(crate) async fn refuse(app: &App, name: &str, why: &str) {
+    let row = app.ledger.schedule(name).await.expect("the ledger answers");
+    let row = row.expect("a schedule");
+    // Two days later, so that the run is one after the last change on every clock.
+    let next = row.next_run_at.map(|at| at + 2 * 24 * 3_600_000);
+    let run = app.ledger.refuse_run(&row, next, why).await;
+    assert_eq!(run.expect("the ledger answers"), Run::Refused, "{name}");
 }
 
 pub(crate) async fn fired(app: &App) -> usize {

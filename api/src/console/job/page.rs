@@ -17,6 +17,7 @@ use super::shown::{Listed, Shown};
 use super::slider::Slider;
 use super::stores::Store;
 use super::timeline::Step;
+use crate::auth::Principal;
 use crate::console::cause::{self, Cause};
 use crate::console::due::Due;
 use crate::console::event_stream::SEEN;
@@ -66,6 +67,8 @@ struct Page {
 pub(in crate::console) struct Why {
     pub(in crate::console) what: String,
     pub(in crate::console) remedy: &'static str,
+    /// The path of the page with the remedy, and the text of the link to it.
+    pub(in crate::console) link: Option<(String, &'static str)>,
     pub(in crate::console) code: String,
 }
 
@@ -114,7 +117,7 @@ pub(super) async fn with(state: &AppState, session: &Session, id: JobId, shown: 
         sentence: sentence(&job),
         percent: words::percent(job.progress),
         progress: progress(&job),
-        why: why(&job),
+        why: why(&job, &session.principal),
         marks: marks(&job),
         due: Due::of(&job),
         receipts: job.receipt.as_ref().map(|_| links::receipts_of(&job.id.to_string())),
@@ -139,10 +142,11 @@ fn acts(session: &Session, view: &JobView) -> Acts {
         "subject" => "Show the person",
         _ => "Show the owner and the workspace",
     };
+    let is_over = matches!(view.state, JobState::Failed | JobState::Cancelled) && view.forgotten_at.is_none();
     Acts {
         cancel: controls && !view.state.is_ended(),
         extend: controls && is_extendable(view),
-        retry: controls && matches!(view.state, JobState::Failed | JobState::Cancelled) && view.forgotten_at.is_none(),
+        retry: controls && is_over && cause::retry_helps(view.error_code.as_deref()),
         reveal: (controls && view.forgotten_at.is_none()).then_some(reveal),
     }
 }
@@ -162,18 +166,23 @@ fn marks(job: &Job) -> Vec<(String, String)> {
 }
 
 /// Returns the reason why a job waits or failed.
-pub(in crate::console) fn why(job: &Job) -> Option<Why> {
+pub(in crate::console) fn why(job: &Job, principal: &Principal) -> Option<Why> {
     if let Some(wait) = &job.waits_for {
         return Some(Why {
-            what: wait.detail.clone(),
+            what: cause::detail(wait),
             remedy: cause::remedy(wait),
+            link: cause::link(wait, principal),
             code: wait.code.clone().unwrap_or_default(),
         });
     }
     let code = job.error_code.clone()?;
     let Cause { what, remedy } = Cause::of(&code);
-    let what = what.to_owned();
-    Some(Why { what, remedy, code })
+    Some(Why {
+        what: what.to_owned(),
+        remedy,
+        link: None,
+        code,
+    })
 }
 
 /// Returns the progress of a job in words.

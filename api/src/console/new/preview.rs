@@ -181,7 +181,7 @@ pub(super) fn shown(session: &Session, view: JobView, shown: Shown<'_>) -> Respo
         state: job.state,
         progress: progress(&job),
         percent: words::percent(job.progress),
-        why: why(&job),
+        why: why(&job, &session.principal),
         warnings: job.warnings.iter().map(warned).collect(),
         found: Found::of(&job, &session.principal.name),
         wrong: wrong.map(|wrong| wrong.detail),

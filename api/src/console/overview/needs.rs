@@ -41,7 +41,7 @@ pub(super) struct Link {
 }
 
 impl Need {
-    fn new(level: &'static str, what: String, remedy: &str) -> Self {
+    pub(super) fn new(level: &'static str, what: String, remedy: &str) -> Self {
         Self {
             level,
             what,
@@ -50,7 +50,7 @@ impl Need {
         }
     }
 
-    fn at(self, path: impl Into<String>, text: &'static str) -> Self {
+    pub(super) fn at(self, path: impl Into<String>, text: &'static str) -> Self {
         let path = path.into();
         Self {
             link: Some(Link { path, text }),
@@ -79,6 +79,7 @@ pub(super) fn needs(state: &AppState, principal: &Principal, read: &Read, number
         let targets = targets::told(state, principal, &operation.pauses, &operation.heard);
         needs.extend(targets.iter().flat_map(of_target));
     }
+    needs.extend(read.schedules.iter().flat_map(|schedules| schedules.needs(principal)));
     needs.extend(numbers.into_iter().flat_map(of_numbers));
     if !state.doorbell().state().is_up() {
         let what = "The doorbell does not reach other processes: work is found by polling, up to a second later.";
@@ -115,7 +116,7 @@ fn of_stuck(jobs: &[Glance]) -> Vec<Need> {
         let first = || Waiting {
             jobs: 0,
             remedy: cause::remedy(&wait),
-            detail: wait.detail,
+            detail: cause::detail(&wait),
             path: links::job(job.id),
         };
         waiting.entry(same).or_insert_with(first).jobs += 1;

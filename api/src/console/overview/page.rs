@@ -21,6 +21,8 @@ struct Overview {
     needs: Vec<Need>,
     /// The path of the jobs that failed, if older ones were not looked at.
     failed: Option<String>,
+    /// Whether there are more schedules than were looked at.
+    more_schedules: bool,
     /// The numbers of the whole service; `None` for a caller that sees only a part of it.
     numbers: Option<Numbers>,
 }
@@ -31,11 +33,13 @@ pub(in crate::console) async fn page(state: &AppState, session: &Session) -> Res
     let numbers = numbers(state, &read);
     let needs = needs(state, &session.principal, &read, numbers.as_ref());
     let failed = read.is_cut.then(|| links::jobs([("state", "failed")]));
+    let more_schedules = read.schedules.as_ref().is_some_and(|schedules| schedules.is_cut);
     let frame = Frame::of(session, links::OVERVIEW, "Overview").with_events(links::EVENTS);
     Ok(answer(StatusCode::OK, frame, |frame| Overview {
         frame,
         needs,
         failed,
+        more_schedules,
         numbers,
     }))
 }

@@ -3,6 +3,7 @@
 use lethe_common::config::Scope;
 use lethe_common::ledger::{Glance, Pauses, Queue, WorkerRow};
 
+use super::refused::Refused;
 use crate::auth::Principal;
 use crate::console::workers::SHOWN;
 use crate::http::problem::Problem;
@@ -28,6 +29,8 @@ pub(super) struct Read {
     pub(super) is_cut: bool,
     /// The pauses and the workers; `None` for a caller that may not read them.
     pub(super) operation: Option<Operation>,
+    /// The refused schedules; `None` for a caller that reads only its own jobs.
+    pub(super) schedules: Option<Refused>,
     /// The unfinished jobs of the service as a whole; `None` for a caller that sees only a part of it.
     pub(super) queue: Option<Queue>,
 }
@@ -51,6 +54,11 @@ pub(super) async fn read(state: &AppState, principal: &Principal) -> Result<Read
         is_cut,
         operation: if reads_all {
             Some(operation(state, principal, sees_all).await?)
+        } else {
+            None
+        },
+        schedules: if reads_all {
+            Some(Refused::read(state, principal).await?)
         } else {
             None
         },

@@ -6,6 +6,7 @@ use lethe_common::ledger::{ScheduleRecord, ScheduleRow};
 use lethe_common::schedule::Windows;
 
 use super::calendar::{self, Calendar};
+use super::outdated::is_due_before_change;
 use super::windows;
 use crate::console::words::{self, Moment};
 use crate::console::{job, jobs, links};
@@ -91,11 +92,18 @@ fn selector(select: &Select) -> (SelectorKind, u64) {
 
 fn last(row: &ScheduleRow) -> Option<Last> {
     let outcome = row.last_outcome.as_deref()?;
+    let is_refused = outcome == "refused";
+    let is_old = is_refused && is_due_before_change(row);
+    let when = if is_old {
+        " at a due time before the last change"
+    } else {
+        ""
+    };
     let what = match outcome {
         "fired" => "made a job".to_owned(),
         "skipped" => "skipped, because the job before had not ended".to_owned(),
         "refused" => format!(
-            "refused: {}",
+            "refused{when}: {}",
             row.last_problem.as_deref().unwrap_or("no reason is known")
         ),
         other => other.to_owned(),
@@ -104,7 +112,7 @@ fn last(row: &ScheduleRow) -> Option<Last> {
     Some(Last {
         what,
         job: row.last_job.map(|job| (links::job(job), at)),
-        is_bad: outcome == "refused",
+        is_bad: is_refused && !is_old,
     })
 }
 

@@ -2,9 +2,12 @@
 
 use jiff::SignedDuration;
 use lethe_common::clock::Clock;
+use lethe_common::error_code::ErrorCode;
+use lethe_common::ledger::{Delta, Record, RecordEnd};
 use serde_json::{Value, json};
 
 use super::browser::{Browser, HERE, form_of};
+use crate::accepting::claim;
 use crate::app::App;
 use crate::audit::{failed, trail};
 
@@ -123,6 +126,41 @@ async fn a_failed_job_is_tried_again() {
     let answer = browser.post(&page, &format!("{page}/retry"), &[]).await;
     assert_eq!(answer.status, 303, "{}", answer.text);
     assert_eq!(app.get("root", &format!("/v1/jobs/{id}")).await.body["state"], "queued");
+}
+
+#[tokio::test]
+async fn a_job_whose_row_cannot_be_read_is_not_offered_another_attempt() {
+    let app = App::new().await;
+    let id = app.accepted("eraser").await;
+    for lease in claim(&app).await {
+        let record = Record {
+            lease: &lease,
+            delta: Delta::default(),
+            progress: None,
+            remaining: 0,
+            end: Some(RecordEnd::Failed(ErrorCode::Corrupt)),
+        };
+        app.ledger.record(&[record]).await.expect("the ledger answers");
+    }
+    let job = app.get("eraser", &format!("/v1/jobs/{id}")).await;
+    assert_eq!(
+        (&job.body["state"], &job.body["error_code"]),
+        (&json!("failed"), &json!("corrupt")),
+        "{}",
+        job.text
+    );
+    let page = format!("/console/jobs/{id}");
+    let browser = Browser::signed_in(&app, "eraser").await;
+    let shown = browser.get(&page).await.text;
+    assert!(!shown.contains(&format!("{page}/retry")), "{shown}");
+    let remedy = "Retrying cannot help: submit the deletion again (the page of the job has its request).";
+    for path in [&*page, "/"] {
+        let shown = browser.get(path).await.text;
+        assert!(shown.contains(remedy), "{path}: {shown}");
+    }
+    // The API still allows it.
+    let answer = app.post("eraser", &format!("/v1/jobs/{id}/retry")).await;
+    assert_eq!(answer.body["state"], "queued", "{}", answer.text);
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::browser::Browser;
 use crate::app::{Answer, App, MAIN};
 use crate::audit::trail;
-use crate::schedules::{fired, miss};
+use crate::schedules::{fired, miss, refuse};
 
 /// The form that writes a schedule, and the two steps of it.
 const FORM: &str = "/console/write-schedule";
@@ -245,6 +245,29 @@ async fn the_last_outcome_leads_to_its_job() {
     for said in ["the job before had not ended", "1 run skipped", &job] {
         assert!(page.text.contains(said), "{said}: {}", page.text);
     }
+}
+
+#[tokio::test]
+async fn a_refusal_is_not_current_after_a_change() {
+    let app = app().await;
+    put(&app, "0 4 * * *").await;
+    refuse(&app, "nightly", "its key has expired").await;
+    let root = Browser::signed_in(&app, "root").await;
+    let current = "<span class=\"state failed\">refused: its key has expired</span>";
+    let old = "refused at a due time before the last change: its key has expired";
+    for page in ["/console/schedules", PAGE] {
+        let page = root.get(page).await.text;
+        assert!(page.contains(current) && !page.contains(old), "{page}");
+    }
+    put(&app, "0 5 * * *").await;
+    for page in ["/console/schedules", PAGE] {
+        let page = root.get(page).await.text;
+        assert!(page.contains(old) && !page.contains("state failed"), "{page}");
+    }
+    // The next run is one after the change.
+    refuse(&app, "nightly", "its key has expired").await;
+    let page = root.get(PAGE).await.text;
+    assert!(page.contains(current) && !page.contains(old), "{page}");
 }
 
 #[tokio::test]

@@ -74,6 +74,62 @@ async fn a_target_is_told_with_its_mapping_its_health_and_its_faults() {
 }
 
 #[tokio::test]
+async fn the_page_of_a_waiting_job_leads_to_its_target() {
+    let app = App::new().await;
+    let root = Browser::signed_in(&app, "root").await;
+    let own = json!({"select": {"ids": ["a"]}, "owner": "ana"});
+    let job = format!("/console/jobs/{}", app.create("owner", &own).await.job());
+    assert!(root.get(PAGE).await.text.contains("<h2 id=\"target-main\">main"));
+    let link = "href=\"/console/targets#target-main\"";
+
+    let faults = json!([{"table": "memories", "fault": "the column `user_id` is missing"}]);
+    report(&app, json!({"stores": {}, "faults": faults, "met": null})).await;
+    let page = root.get(&job).await.text;
+    for said in [
+        "The mapping of <code>main/memories</code> does not fit its stores.",
+        &format!("<a {link}>What to write instead is on the page of targets</a>"),
+    ] {
+        assert!(page.contains(said), "{said}: {page}");
+    }
+    for path in [&*job, "/console/jobs", "/"] {
+        let page = root.get(path).await.text;
+        assert!(
+            page.contains("does not fit its stores") && !page.contains("/v1/targets"),
+            "{path}: {page}"
+        );
+    }
+    // A caller that may not read targets has no link to them.
+    let page = Browser::signed_in(&app, "owner").await.get(&job).await.text;
+    assert!(
+        page.contains("does not fit its stores") && !page.contains(PAGE),
+        "{page}"
+    );
+
+    let hangs = json!({"vector": {"up": false, "code": "timeout"}});
+    report(
+        &app,
+        json!({"stores": hangs, "faults": [], "met": "timeout", "met_for_ms": 5_000}),
+    )
+    .await;
+    let page = root.get(&job).await.text;
+    let remedy = "It takes connections, and does not answer: restart it, or check the network to it. \
+                  If it is only slow, raise worker.store_timeout.";
+    assert!(page.contains(remedy) && page.contains(link), "{page}");
+
+    assert_eq!(app.post("root", "/v1/targets/main/pause").await.status, 200);
+    let page = root.get(&job).await.text;
+    assert!(page.contains("Lift the pause") && page.contains(link), "{page}");
+    assert_eq!(app.post("root", "/v1/targets/main/resume").await.status, 200);
+    // A pause of everything is about no target.
+    assert_eq!(app.post("root", "/v1/pause").await.status, 200);
+    let page = root.get(&job).await.text;
+    assert!(
+        page.contains(&format!("<a href=\"{PAGE}\">Look at the targets</a>")) && !page.contains(link),
+        "{page}"
+    );
+}
+
+#[tokio::test]
 async fn one_target_and_everything_are_paused_and_resumed() {
     let app = App::new().await;
     let root = Browser::signed_in(&app, "root").await;
