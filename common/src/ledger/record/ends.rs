@@ -16,10 +16,11 @@ use uuid::Uuid;
 use super::prepared::{End, Prepared, Recorded};
 use super::statements::{PARTITIONS, counts_text, items_text, lease_ms};
 use crate::job::JobId;
+use crate::ledger::advance;
 use crate::ledger::db::{Inner, LedgerError, rows};
+use crate::ledger::receipts;
 use crate::ledger::totals::{Increment, TotalsMetric, addition, addition_rows};
 use crate::ledger::views::CountRow;
-use crate::ledger::{advance, receipts};
 use crate::state::State;
 
 /// The state in which these jobs end.
