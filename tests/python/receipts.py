@@ -64,6 +64,18 @@ def job(state, wait=30, **fields):
     return made
 
 
+def ended(of, state):
+    """Returns a job once it is in a state."""
+    end = time.monotonic() + PATIENCE
+    while True:
+        status, read = ask(f"/v1/jobs/{of['id']}")
+        assert status == 200, read
+        if read["state"] == state:
+            return read
+        assert time.monotonic() < end, read
+        time.sleep(0.1)
+
+
 def receipt(of):
     """Returns the receipt of a job. It is signed about a second after the end."""
     end = time.monotonic() + PATIENCE
@@ -203,7 +215,9 @@ def endings(stores):
 
     ben = f"ben-{run}@example.com"
     memories = stores.add(ben, 1)
-    yield job("failed", select={"subject": {"user_id": ben}}, expect="1" * 32), ("in_progress", None), [ben, *memories]
+    # The answer to who waits for a failed job is a problem.
+    failed = job("queued", wait=0, select={"subject": {"user_id": ben}}, expect="1" * 32)
+    yield ended(failed, "failed"), ("in_progress", None), [ben, *memories]
 
     tomorrow = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(days=1)
     later = job("queued", wait=0, select={"subject": {"user_id": ben}}, not_before=tomorrow.isoformat())
