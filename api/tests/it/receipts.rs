@@ -1,4 +1,4 @@
-//! Receipts over HTTP: who may see them, and what there is before and after an end.
+//! Receipts over HTTP: who may see them, and the answers before and after an end.
 
 use std::time::Duration;
 
