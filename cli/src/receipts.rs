@@ -71,7 +71,7 @@ struct Get {
     #[arg(long, value_name = "JOB")]
     job: Option<String>,
     /// The number of the job's ending, from 1 on.
-    #[arg(long, value_name = "N", requires = "job")]
+    #[arg(long, value_name = "N", requires = "job", conflicts_with = "receipt")]
     ending: Option<u64>,
     /// A new file for it; default: it is printed.
     #[arg(long, value_name = "FILE")]

@@ -162,7 +162,7 @@ fn a_command_without_what_it_needs_is_refused() {
         (&["items", "1"], "--outcome"),
         (&["receipts", "get"], "<RECEIPT>"),
         (&["receipts", "get", "1", "--job", "2"], "cannot be used with"),
-        (&["receipts", "get", "1", "--ending", "2"], "--job"),
+        (&["receipts", "get", "1", "--ending", "2"], "cannot be used with"),
         (&["receipts", "verify", "receipt.json"], "--keys"),
         (&["receipts", "verify", "--keys", "keys.json"], "<FILE>"),
         (&["receipts", "audit"], "<URL|DIR>"),
