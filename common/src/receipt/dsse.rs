@@ -1,7 +1,7 @@
 //! The envelope of a receipt: DSSE, version 1 of `secure-systems-lab/dsse`.
 //!
-//! What is signed is the payload with its type, never JSON: nothing has to be written in one canonical form. An envelope
-//! takes several signatures: of two keys during a rotation, or of another algorithm later.
+//! A signature covers the bytes of the payload and its type. So no reader has to serialize JSON in one canonical form. An
+//! envelope takes several signatures: of two keys during a rotation, or of another algorithm later.
 
 use base64::Engine as _;
 use base64::alphabet;
