@@ -42,11 +42,18 @@
     }
   };
 
-  // Keeps what the reader has written into the fields of a part, and not sent.
+  // Returns the value that a field or a choice had when its part was read.
+  const valueAsRead = (field) => {
+    if (!field.matches('select')) return field.defaultValue;
+    const options = [...field.options];
+    return (options.find((option) => option.defaultSelected) ?? options[0])?.value;
+  };
+
+  // Keeps the values that the reader has entered into the fields of a part, and has not sent.
   const keep = (old, fresh) => {
-    for (const field of old.querySelectorAll('input[id]:not([type=file])')) {
+    for (const field of old.querySelectorAll('input[id]:not([type=file]), select[id]')) {
       const same = fresh.querySelector(`#${CSS.escape(field.id)}`);
-      if (!same || field.value === field.defaultValue) continue;
+      if (!same || field.value === valueAsRead(field)) continue;
       same.value = field.value;
       if (field.ariaValueText) same.ariaValueText = field.ariaValueText;
     }
@@ -148,7 +155,7 @@
         location.assign(response.url);
       } else {
         say('');
-        // A part that stays under the focus keeps its fields: what was sent is no longer unsent.
+        // A part that stays under the focus keeps its fields: a value that was sent is no longer unsent.
         for (const [field, value] of sent) field.defaultValue = value;
         replace(page, '[data-live], [data-part]', true);
         const part = form.dataset.send && document.getElementById(form.dataset.send);

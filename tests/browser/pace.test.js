@@ -1,4 +1,4 @@
-// The pace of a job: its slider, what the reader has not sent yet, and the plot of how fast it went.
+// The page of a running job: the slider of its pace, values that are not sent yet, and the plot of its speed.
 
 import assert from 'node:assert/strict';
 
@@ -48,6 +48,18 @@ browse('a pace that is not sent yet stays when the page is read again', {}, asyn
   await main.ask('PATCH', `/v1/jobs/${id}`, { per_second: 9 });
   await hasPace(page, '9');
   assert.equal(await field.inputValue(), '7');
+});
+
+browse('a choice that is not sent yet stays when the page is read again', {}, async (page) => {
+  const id = await main.submit({ select: person(9), not_before: later() });
+  await signIn(page, main.key, `/console/jobs/${id}`);
+  await page.locator('#extend > summary').click();
+  const reason = page.locator('#reason');
+  await reason.selectOption('number_of_requests');
+  await reason.blur();
+  await main.ask('PATCH', `/v1/jobs/${id}`, { per_second: 9 });
+  await hasPace(page, '9');
+  assert.equal(await reason.inputValue(), 'number_of_requests');
 });
 
 browse('a pace that was sent is read again', {}, async (page) => {
