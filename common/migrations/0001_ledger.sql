@@ -248,6 +248,8 @@ CREATE TABLE schedules (
 );
 CREATE INDEX schedules_by_principal ON schedules (principal, (name || ''));
 CREATE INDEX schedules_by_target ON schedules (target, ('' || name));
+-- What the console names: few of them.
+CREATE INDEX schedules_refused ON schedules (name) WHERE last_outcome = 'refused' AND paused = 0;
 CREATE INDEX schedules_due ON schedules (next_run_at, name) WHERE next_run_at IS NOT NULL AND paused = 0;
 
 -- What is paused: '*' or a target's name.

@@ -1,8 +1,8 @@
-//! Deadlines: what is due soon or overdue, and the one extension.
+//! Deadlines: jobs that are due soon or overdue, and the one extension.
 
 use lethe_common::job::JobId;
 use lethe_common::ledger::{
-    Deadline, ExecutionOptions, ExtendOutcome, Extended, JobFilter, Ledger, Legal, MarkFilter, NewJob, Standing, Whose,
+    Deadline, ExecutionOptions, ExtendOutcome, Extended, JobFilter, Ledger, Legal, NewJob, Standing, Whose,
 };
 use lethe_common::receipt::{ErasureGround, ExtensionReason};
 use lethe_common::state::State;
@@ -40,19 +40,9 @@ fn due(at: i64) -> NewJob {
 
 async fn found(ledger: &Ledger, due_before: i64, after: Option<JobId>) -> Vec<JobId> {
     let filter = JobFilter {
-        whose: Whose::All,
-        principal: None,
-        state: None,
-        kind: None,
-        target: None,
-        schedule: None,
-        error_code: None,
-        marks: MarkFilter::default(),
-        created_after: None,
-        created_before: None,
         due_before: Some(due_before),
         after,
-        limit: 2,
+        ..JobFilter::of(Whose::All, 2)
     };
     let page = ledger.jobs(&filter).await.unwrap();
     page.jobs.into_iter().map(|job| job.id).collect()
@@ -78,8 +68,8 @@ async fn jobs_are_found_and_counted_by_their_deadline(test: TestLedger) {
     let soon = accept(ledger, due(now + DAY)).await;
     let plain = accept(ledger, new_job(vec![ids(1)])).await;
     assert_eq!(counts().await, (1, 1));
-    let numbers = ledger.service_state(1).await.unwrap();
-    assert_eq!((numbers.overdue, numbers.due_soon), (1, 1));
+    let scraped = ledger.service_state(1).await.unwrap().queue;
+    assert_eq!((scraped.overdue, scraped.due_soon), (1, 1));
     assert_eq!(standing(ledger, later).await, Some(Standing::InTime));
     assert_eq!(standing(ledger, overdue).await, Some(Standing::Overdue));
     assert_eq!(standing(ledger, soon).await, Some(Standing::Soon));

@@ -1,4 +1,4 @@
-//! Lists of jobs: what they find, how far they read, and what stays of labels.
+//! Lists of jobs: the jobs that they find, the number that they read, and the labels that stay.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -21,21 +21,7 @@ crate::on_both! {
 }
 
 fn all() -> JobFilter {
-    JobFilter {
-        whose: Whose::All,
-        principal: None,
-        state: None,
-        kind: None,
-        target: None,
-        schedule: None,
-        error_code: None,
-        marks: MarkFilter::default(),
-        created_after: None,
-        created_before: None,
-        due_before: None,
-        after: None,
-        limit: 10,
-    }
+    JobFilter::of(Whose::All, 10)
 }
 
 fn of_team(team: &str) -> JobFilter {

@@ -46,21 +46,7 @@ fn by(reference: Option<&str>, label: Option<(&str, &str)>) -> MarkFilter {
 }
 
 fn all() -> JobFilter {
-    JobFilter {
-        whose: Whose::All,
-        principal: None,
-        state: None,
-        kind: None,
-        target: None,
-        schedule: None,
-        error_code: None,
-        marks: MarkFilter::default(),
-        created_after: None,
-        created_before: None,
-        due_before: None,
-        after: None,
-        limit: 10,
-    }
+    JobFilter::of(Whose::All, 10)
 }
 
 async fn found(ledger: &Ledger, filter: JobFilter) -> Vec<JobId> {

@@ -1,7 +1,7 @@
 //! The jobs that an act on all matching jobs can change.
 
 use lethe_common::job::{JobId, Outcome, StoreKind};
-use lethe_common::ledger::{Changeable, Delta, ItemOutcome, JobFilter, Ledger, MarkFilter, RecordEnd, Whose};
+use lethe_common::ledger::{Changeable, Delta, ItemOutcome, JobFilter, Ledger, RecordEnd, Whose};
 use lethe_common::state::State;
 
 use crate::support::new_job;
@@ -14,19 +14,8 @@ crate::on_both! {
 
 fn of(state: Option<State>) -> JobFilter {
     JobFilter {
-        whose: Whose::All,
-        principal: None,
         state,
-        kind: None,
-        target: None,
-        schedule: None,
-        error_code: None,
-        marks: MarkFilter::default(),
-        created_after: None,
-        created_before: None,
-        due_before: None,
-        after: None,
-        limit: 10,
+        ..JobFilter::of(Whose::All, 10)
     }
 }
 
@@ -46,16 +35,16 @@ async fn unfinished_jobs_that_are_not_being_cancelled_can_be_changed(test: TestL
     let all = Changeable::Unfinished;
     assert_eq!(found(ledger, of(None), all, None).await, [waiting, begun]);
     assert_eq!(found(ledger, of(Some(State::Queued)), all, None).await, [waiting]);
-    let seen = ledger.matching(&of(None), all, None).await.unwrap().jobs;
-    assert_eq!(found(ledger, of(None), all, Some(seen[0].now)).await.len(), 2);
+    let seen = ledger.matching(&of(None), all, None).await.unwrap();
+    assert_eq!(found(ledger, of(None), all, Some(seen.until)).await.len(), 2);
     let accepted = ledger.job(waiting).await.unwrap().unwrap().accepted_at;
     test.run(format!(
-        "UPDATE jobs SET accepted_at = {} WHERE id = '{waiting}'",
-        accepted + 10
+        "UPDATE jobs SET accepted_at = {} WHERE id = '{begun}'",
+        accepted - 10
     ))
     .await;
     assert_eq!(
-        found(ledger, of(None), all, Some(accepted + 9)).await,
+        found(ledger, of(None), all, Some(accepted - 1)).await,
         [begun],
         "it came later"
     );

@@ -114,7 +114,7 @@ async fn a_job_that_is_being_cancelled_waits_for_no_window(test: TestLedger) {
 
 async fn a_job_grows_old_only_while_a_window_is_open(test: TestLedger) {
     const DAY: u64 = 24 * 60 * 60 * 1_000;
-    let oldest = async || test.ledger.service_state(1).await.unwrap().oldest_ms;
+    let oldest = async || test.ledger.service_state(1).await.unwrap().queue.oldest_ms;
     let waiting = |windows| NewJob {
         not_before: Some(MISSED),
         ..job(windows)

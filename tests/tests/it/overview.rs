@@ -12,8 +12,8 @@ use sqlx::postgres::PgPool;
 /// The number of views. No statement of the background runs as often meanwhile.
 const VIEWS: i64 = 50;
 
-/// The most statements of a view.
-const MOST: i64 = 6;
+/// The most statements of a view. All views share two of them for a second.
+const MOST: i64 = 7;
 
 const RESET: &str = "SELECT pg_stat_statements_reset(0, oid, 0) FROM pg_database WHERE datname = current_database()";
 
@@ -55,7 +55,7 @@ async fn view(service: &Service, ledger: &PgPool, key: &str) -> Vec<(String, i64
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_view_of_the_overview_is_six_statements_at_most() {
+async fn a_view_of_the_overview_is_seven_statements_at_most() {
     let site = Site::new(Layout::POSTGRES_REDIS).await;
     let service = site.api().await;
     let ledger = PgPool::connect(site.ledger.as_deref().unwrap()).await.unwrap();
@@ -75,6 +75,7 @@ async fn a_view_of_the_overview_is_six_statements_at_most() {
         "ledger::pauses",
         "ledger::glances",
         "ledger::waits",
+        "ledger::refused_schedules",
     ] {
         assert!(ran(name), "{name}: {all:?}");
     }

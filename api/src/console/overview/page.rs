@@ -21,7 +21,7 @@ struct Overview {
     needs: Vec<Need>,
     /// The path of the jobs that failed, if older ones were not looked at.
     failed: Option<String>,
-    /// Whether there are more schedules than were looked at.
+    /// Whether there are more refused schedules than were looked at.
     more_schedules: bool,
     /// The numbers of the whole service; `None` for a caller that sees only a part of it.
     numbers: Option<Numbers>,

@@ -1,4 +1,4 @@
-//! What the overview reads of the ledger: each table once, and nothing that the caller may not see.
+//! The overview's reads of the ledger: each table once, and no data that the caller may not see.
 
 use lethe_common::config::Scope;
 use lethe_common::ledger::{Glance, Pauses, Queue, WorkerRow};
@@ -44,7 +44,7 @@ pub(super) struct Operation {
     pub(super) gone: Vec<WorkerRow>,
 }
 
-/// Reads what the overview shows to a caller.
+/// Reads the data that the overview shows to a caller.
 pub(super) async fn read(state: &AppState, principal: &Principal) -> Result<Read, Problem> {
     let reads_all = principal.has(Scope::JobsRead);
     let sees_all = reads_all && principal.require_all_of(None).is_ok();

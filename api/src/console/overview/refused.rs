@@ -1,19 +1,18 @@
 //! Schedules whose last run was refused: they make no jobs, so memories stay.
 
-use lethe_common::ledger::{Run, ScheduleRow};
+use lethe_common::ledger::{LedgerError, ScheduleRow};
 
 use super::needs::Need;
 use crate::auth::Principal;
-use crate::console::filters::Filters;
 use crate::console::schedules::is_due_before_change;
 use crate::console::{links, words};
-use crate::http::problem::{Kind, Problem};
-use crate::routes::schedules::{list, seen};
+use crate::http::problem::Problem;
+use crate::routes::schedules::seen;
 use crate::schedules;
 use crate::state::AppState;
 
-/// The most schedules that are looked at, by name: as many as a request of the API lists.
-const LOOKED: &str = "200";
+/// The most refused schedules that are looked at, by name. Each may name many ids.
+const LOOKED: u32 = 50;
 
 /// The most refused schedules that are named.
 const NAMED: usize = 10;
@@ -23,7 +22,7 @@ const NAMED: usize = 10;
 #[derive(Default)]
 pub(super) struct Refused {
     rows: Vec<ScheduleRow>,
-    /// Whether there are more schedules than were looked at.
+    /// Whether there are more refused schedules than were looked at.
     pub(super) is_cut: bool,
     /// Whether a schedule of the ledger cannot be read.
     is_unreadable: bool,
@@ -32,20 +31,23 @@ pub(super) struct Refused {
 impl Refused {
     /// Reads the refused schedules. A paused schedule is not among them: somebody has decided about it.
     pub(super) async fn read(state: &AppState, principal: &Principal) -> Result<Self, Problem> {
-        let params = Filters::of([("limit", LOOKED)]).read()?;
-        match list::listed(state, principal, params).await {
-            Ok((rows, next)) => Ok(Self {
-                rows: rows.into_iter().filter(is_refused).collect(),
-                is_cut: next.is_some(),
-                is_unreadable: false,
-            }),
+        let found = match state.ledger().refused_schedules(LOOKED).await {
+            Ok(found) => found,
             // It must not hide the other conditions.
-            Err(problem) if problem.kind == Kind::Internal => Ok(Self {
-                is_unreadable: true,
-                ..Self::default()
-            }),
-            Err(problem) => Err(problem),
-        }
+            Err(LedgerError::Corrupt { .. }) => {
+                return Ok(Self {
+                    is_unreadable: true,
+                    ..Self::default()
+                });
+            }
+            Err(error) => return Err(error.into()),
+        };
+        let is_cut = found.len() >= LOOKED as usize;
+        Ok(Self {
+            rows: found.into_iter().filter(|row| seen::sees(principal, row)).collect(),
+            is_cut,
+            is_unreadable: false,
+        })
     }
 
     /// Returns the conditions that need somebody.
@@ -67,10 +69,6 @@ impl Refused {
         }
         needs
     }
-}
-
-fn is_refused(row: &ScheduleRow) -> bool {
-    !row.schedule.paused && row.last_outcome.as_deref() == Some(Run::Refused.as_str())
 }
 
 fn of_schedule(principal: &Principal, row: &ScheduleRow) -> Need {

@@ -27,7 +27,7 @@ pub(super) async fn controlled(state: &AppState, principal: &Principal, name: &s
 }
 
 /// Returns whether the caller may see a schedule.
-pub(super) fn sees(principal: &Principal, row: &ScheduleRow) -> bool {
+pub(crate) fn sees(principal: &Principal, row: &ScheduleRow) -> bool {
     principal.sees_schedule(&row.schedule.principal, row.schedule.target.as_deref())
         && (!principal.is_bound_inside() || are_within(principal, &row.schedule.rights))
 }

@@ -136,6 +136,19 @@ impl Ledger {
         rows.iter().map(schedule).collect()
     }
 
+    /// Returns at most `limit` schedules whose last run was refused, sorted by name. Paused ones are not among them.
+    pub async fn refused_schedules(&self, limit: u32) -> Result<Vec<ScheduleRow>, LedgerError> {
+        let text = format!(
+            "-- ledger::refused_schedules
+            SELECT {COLUMNS} FROM schedules WHERE last_outcome = {{run.refused}} AND paused = 0 ORDER BY name LIMIT $1"
+        );
+        let rows = sqlx::query(self.inner.sql(&text))
+            .bind(i64::from(limit))
+            .fetch_all(&self.inner.read)
+            .await?;
+        rows.iter().map(schedule).collect()
+    }
+
     /// Returns the number of schedules of a principal, up to `most`.
     pub async fn schedules_of(&self, principal: &str, most: u32) -> Result<u64, LedgerError> {
         let row = sqlx::query(self.inner.sql(

@@ -24,7 +24,7 @@ pub enum Whose {
 /// The deadline of a job that has not ended, as the index of such jobs has it.
 pub(super) const DUE: &str = "CASE WHEN ended_at IS NULL THEN deadline_at END";
 
-/// The greatest id. No job has it.
+/// The greatest id. No job has it. A bound that is always there lets the database begin at the cursor.
 pub(super) const LAST: JobId = JobId(Uuid::max());
 
 impl Whose {
@@ -84,6 +84,26 @@ pub struct JobFilter {
 }
 
 impl JobFilter {
+    /// Returns the filter of the newest jobs of `whose`, at most `limit`.
+    #[must_use]
+    pub fn of(whose: Whose, limit: u32) -> Self {
+        Self {
+            whose,
+            principal: None,
+            state: None,
+            kind: None,
+            target: None,
+            schedule: None,
+            error_code: None,
+            marks: MarkFilter::default(),
+            created_after: None,
+            created_before: None,
+            due_before: None,
+            after: None,
+            limit,
+        }
+    }
+
     /// Returns the conditions that this filter has, for a statement that binds `before` values of its own.
     pub(super) fn only(&self, before: usize) -> Only {
         let mut only = Only::after(before);

@@ -196,24 +196,9 @@ mod tests {
 
     use super::*;
     use crate::error_code::ErrorCode;
-    use crate::ledger::types::MarkFilter;
 
     fn all() -> JobFilter {
-        JobFilter {
-            whose: Whose::All,
-            principal: None,
-            state: None,
-            kind: None,
-            target: None,
-            schedule: None,
-            error_code: None,
-            marks: MarkFilter::default(),
-            created_after: None,
-            created_before: None,
-            due_before: None,
-            after: None,
-            limit: 10,
-        }
+        JobFilter::of(Whose::All, 10)
     }
 
     fn way(filter: &JobFilter) -> (Way, String) {

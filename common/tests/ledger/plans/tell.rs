@@ -16,21 +16,7 @@ const LIMIT: u32 = 5;
 
 /// Returns the filter of a list without other filters.
 fn all(whose: Whose) -> JobFilter {
-    JobFilter {
-        whose,
-        principal: None,
-        state: None,
-        kind: None,
-        target: None,
-        schedule: None,
-        error_code: None,
-        marks: MarkFilter::default(),
-        created_after: None,
-        created_before: None,
-        due_before: None,
-        after: None,
-        limit: LIMIT,
-    }
+    JobFilter::of(whose, LIMIT)
 }
 
 /// Lists of tasks, schedules and events with each filter, and the numbers of a scrape.
@@ -46,6 +32,7 @@ pub(super) async fn listed(ledger: &Ledger) {
         ledger.glances(&whose, None, LIMIT, LIMIT).await.unwrap();
         let marks = MarkFilter::default();
         ledger.schedules(&whose, &marks, "", LIMIT).await.unwrap();
+        ledger.refused_schedules(LIMIT).await.unwrap();
         ledger.jobs(&all(whose.clone())).await.unwrap();
         let receipts = ReceiptFilter {
             whose,
