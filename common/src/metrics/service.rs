@@ -69,14 +69,14 @@ impl Service {
                 }
                 names::JOBS => {
                     for state in State::iter().filter(|state| !state.is_ended()) {
-                        let n = self.state.jobs.get(state.as_str()).copied().unwrap_or(0);
+                        let n = self.state.queue.jobs.get(state.as_str()).copied().unwrap_or(0);
                         text::sample(text, name, &[("state", state.as_str())], n);
                     }
                 }
-                names::JOBS_OVERDUE => text::sample(text, name, &[], self.state.overdue),
-                names::JOBS_DUE_SOON => text::sample(text, name, &[], self.state.due_soon),
+                names::JOBS_OVERDUE => text::sample(text, name, &[], self.state.queue.overdue),
+                names::JOBS_DUE_SOON => text::sample(text, name, &[], self.state.queue.due_soon),
                 names::OLDEST_JOB => {
-                    let age = std::time::Duration::from_millis(self.state.oldest_ms);
+                    let age = std::time::Duration::from_millis(self.state.queue.oldest_ms);
                     text::sample(text, name, &[], age.as_secs_f64());
                 }
                 names::REMAINING => per_target(text, name, &targets, |target| count(&self.state.remaining, target)),

@@ -11,6 +11,7 @@ use strum::VariantNames as _;
 use utoipa::ToSchema;
 
 use crate::auth::Principal;
+use crate::deletion::request::time;
 use crate::http::json::given;
 use crate::http::problem::{Kind, Problem};
 use crate::job::changed;
@@ -38,7 +39,7 @@ pub(crate) async fn extended(
     asked: Extend,
 ) -> Result<JobView, Problem> {
     let reason = reason(&asked.reason)?;
-    let until = asked.until.as_deref().map(time).transpose()?;
+    let until = asked.until.as_deref().map(|text| time(UNTIL, text)).transpose()?;
     let job = visible(state, principal, id).await?;
     if job.ended_at.is_some() {
         return Err(ended(job.state));
@@ -97,11 +98,6 @@ fn reason(word: &str) -> Result<ExtensionReason, Problem> {
         let words = ExtensionReason::VARIANTS.join("` or `");
         Problem::invalid("extend.reason", format_args!("write `{words}`"))
     })
-}
-
-fn time(text: &str) -> Result<Timestamp, Problem> {
-    text.parse()
-        .map_err(|_| Problem::invalid(UNTIL, "write a time such as \"2030-01-31T12:00:00Z\" (RFC 3339)"))
 }
 
 fn ended(state: State) -> Problem {

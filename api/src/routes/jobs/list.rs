@@ -29,8 +29,8 @@ use crate::state::AppState;
 /// The default and the greatest number of jobs in a page: a screen, and an answer of about 200 KiB.
 const LIMIT: (u32, u32) = (50, 200);
 
-/// The most reads of the ledger for one page, but for jobs of one millisecond. Each ends after a number of jobs. Jobs that do not match are left out of the
-/// page, and jobs outside the caller's bounds.
+/// The most reads of the ledger for one page, unless more jobs have the millisecond of the cursor. Each ends after a number
+/// of jobs. The page leaves out jobs that do not match, and jobs outside the caller's bounds.
 const READS: usize = 8;
 
 /// The filter of jobs.

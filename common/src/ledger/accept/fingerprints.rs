@@ -52,7 +52,8 @@ impl Printing {
             query: job.query.as_ref(),
         };
         let mut hash = RequestHash::begin(&key);
-        hash.add(json!(asked).to_string().as_bytes());
+        // Not by way of a `Value`: a feature of serde_json that other crates set decides the order of its fields.
+        hash.add(&serde_json::to_vec(&asked).expect("a request is always JSON"));
         let persons = persons(job).map(|(field, value)| key.person(field, value)).collect();
         Some(Self { key, hash, persons })
     }

@@ -39,8 +39,9 @@ type Answer<T> = oneshot::Sender<Result<<T as Grouped>::Answer, LedgerError>>;
 const WAITING: usize = 256;
 
 /// The time without a call after which a group begins, while recent groups had several calls.
-// Callers that were answered together return within a few milliseconds. Without the wait, the first of them has a group of its own, its
-// job is claimed alone, and the others wait for it. A caller that is alone never waits: recent groups had one call each.
+// Callers that were answered together return within a few milliseconds. Without the wait, the first of them has a group of
+// its own, its job is claimed alone, and the others wait for it. A caller that is alone never waits: recent groups had one
+// call each.
 const GAP: Duration = Duration::from_millis(1);
 
 /// The longest wait for the calls of one group.

@@ -83,10 +83,13 @@ pub(in crate::ledger) fn small_number(row: &AnyRow, column: &str) -> Result<u32,
 }
 
 pub(in crate::ledger) fn stores(row: &AnyRow) -> Result<Vec<StoreKind>, LedgerError> {
-    let text: String = row.try_get("stores")?;
-    Ok(StoreKind::iter()
-        .filter(|store| text.contains(store.as_str()))
-        .collect())
+    Ok(stores_in(row.try_get("stores")?))
+}
+
+/// Returns the stores that a text names.
+pub(in crate::ledger) fn stores_in(text: &str) -> Vec<StoreKind> {
+    let named = |store: &StoreKind| text.contains(store.as_str());
+    StoreKind::iter().filter(named).collect()
 }
 
 pub(in crate::ledger) fn route(row: &AnyRow) -> Result<Route, LedgerError> {

@@ -49,7 +49,7 @@ impl Ledger {
     }
 
     /// Returns whether the user of the URL may change receipts. A refused statement would fill PostgreSQL's log.
-    // The API may change the other columns, since it signs. Only who forgets may change this one.
+    // The API may change the other columns, since it signs. Only the user of a process that forgets may change this one.
     async fn may_drop_statements(&self) -> Result<bool, LedgerError> {
         if self.inner.dialect == Dialect::Sqlite {
             return Ok(true);

@@ -48,8 +48,8 @@ impl Ledger {
     }
 }
 
-/// Returns how many of the workers that fell silent at the times `quiet` have no replacement, among workers that started at
-/// `starts`. A worker replaces one that reported for the last time before it started.
+/// Returns the number of workers that fell silent at the times `quiet` and have no replacement, among workers that started
+/// at `starts`. A worker replaces one that reported for the last time before it started.
 fn gone(mut starts: Vec<i64>, mut quiet: Vec<i64>) -> u64 {
     starts.sort_unstable();
     quiet.sort_unstable();
@@ -63,7 +63,8 @@ fn gone(mut starts: Vec<i64>, mut quiet: Vec<i64>) -> u64 {
 mod tests {
     use super::*;
 
-    /// Counts the gone workers among these, by their first and last reports. A worker whose last report came at 100 still reports.
+    /// Counts the gone workers among these, by their first and last reports. A worker whose last report came at 100 still
+    /// reports.
     fn count(lives: &[(i64, i64)]) -> u64 {
         let quiet = lives.iter().map(|life| life.1).filter(|last| *last < 100).collect();
         gone(lives.iter().map(|life| life.0).collect(), quiet)

@@ -1,4 +1,4 @@
-//! What the law says of a job: the ground of the erasure, and the time until which it must be done.
+//! The legal facts of a job: the ground of the erasure, and its deadline.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use strum::IntoStaticStr;
 use crate::receipt::{ErasureGround, ExtensionReason};
 use crate::state::State;
 
-/// What the law says of a job.
+/// The legal facts of a job.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Legal {
     /// The ground of the erasure, if the request states one.

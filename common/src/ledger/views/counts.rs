@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, HashMap};
 use serde::{Deserialize, Serialize};
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row};
-use strum::IntoEnumIterator as _;
 
 use crate::job::{Outcome, StoreKind};
 use crate::ledger::db::{Inner, LedgerError, rows};
@@ -76,9 +75,7 @@ impl Counted {
     /// Adds a row. Returns `None` if it names no known store.
     pub(in crate::ledger) fn add(&mut self, row: &CountRow) -> Option<()> {
         let stores: Vec<StoreKind> = match row.source {
-            0 => StoreKind::iter()
-                .filter(|store| row.stores.contains(store.as_str()))
-                .collect(),
+            0 => rows::stores_in(&row.stores),
             _ => vec![row.stores.parse().ok()?],
         };
         for store in stores {

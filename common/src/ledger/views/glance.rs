@@ -2,7 +2,6 @@
 //! nothing.
 
 use std::cmp::Reverse;
-
 use std::collections::BTreeSet;
 
 use serde_json::json;

@@ -294,7 +294,7 @@ fn view(row: &AnyRow, stores: Vec<StoreCounts>, waits: &Waits, soon: Duration) -
     Ok(view)
 }
 
-/// Reads what the law says of a job.
+/// Reads the legal facts of a job.
 fn legal(row: &AnyRow) -> Result<Legal, LedgerError> {
     let deadline = match (
         row.try_get("regulation")?,

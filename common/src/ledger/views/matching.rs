@@ -34,8 +34,6 @@ pub struct Matched {
     pub targets: BTreeSet<String>,
     /// The owner of the memories that it is about.
     pub aim: Aim,
-    /// The ledger's clock when this was read, in milliseconds since 1970.
-    pub now: i64,
 }
 
 /// The most jobs that are read for a page. Reading so many takes about a second.
@@ -46,6 +44,8 @@ const MOST: usize = 200_000;
 pub struct MatchedPage {
     /// The jobs, the newest first.
     pub jobs: Vec<Matched>,
+    /// The time at which the act began, in milliseconds since 1970.
+    pub until: i64,
     /// The last job that was read, which may be one that the caller may not see; `None` if all were read.
     pub next: Option<JobId>,
     /// The number of jobs that were read.
@@ -56,15 +56,18 @@ impl Ledger {
     /// Lists jobs that an act can change, the newest first.
     ///
     /// A page reads no more than 200,000 jobs. `until` is the time, in milliseconds since 1970, at which the
-    /// act began: jobs that were accepted or ended later are left out.
+    /// act began; `None`: now. Jobs that were accepted or ended later are left out.
     pub async fn matching(
         &self,
         filter: &JobFilter,
         changeable: Changeable,
         until: Option<i64>,
     ) -> Result<MatchedPage, LedgerError> {
-        // The clock comes first. A job that comes later than this is left out of the following pages.
-        let now = self.clock().await?;
+        let until = match until {
+            Some(until) => until,
+            // The clock comes first, so that the first page leaves out the same jobs as the following ones.
+            None => self.clock().await?,
+        };
         let can_change = match changeable {
             Changeable::Unfinished => {
                 "ended_at IS NULL AND state <> {job.cancelling} AND accepted_at <= CAST(? AS BIGINT)"
@@ -72,7 +75,7 @@ impl Ledger {
             Changeable::Repeatable => "forgotten_at IS NULL AND expect IS NULL AND ended_at <= CAST(? AS BIGINT)",
         };
         let mut only = filter.only(BOUND);
-        only.add(can_change, Some(until.unwrap_or(i64::MAX).to_string()));
+        only.add(can_change, Some(until.to_string()));
         let walk = Walk {
             name: "ledger::matching",
             ways: filter.ways(changeable == Changeable::Unfinished),
@@ -82,14 +85,15 @@ impl Ledger {
         };
         let walked = walk.go(&self.inner).await?;
         Ok(MatchedPage {
-            jobs: self.matched(&walked.ids, now).await?,
+            jobs: self.matched(&walked.ids).await?,
+            until,
             next: walked.next,
             read: walked.read,
         })
     }
 
     /// Returns the facts about jobs, in their order. Jobs that are gone are skipped.
-    async fn matched(&self, ids: &[JobId], now: i64) -> Result<Vec<Matched>, LedgerError> {
+    async fn matched(&self, ids: &[JobId]) -> Result<Vec<Matched>, LedgerError> {
         let listed: Vec<Value> = ids.iter().map(|id| json!({"id": id})).collect();
         let rows = sqlx::query(self.inner.sql(
             "-- ledger::matching jobs
@@ -100,7 +104,7 @@ impl Ledger {
         .await?;
         let mut jobs = HashMap::with_capacity(rows.len());
         for row in &rows {
-            let job = matched(row, now)?;
+            let job = matched(row)?;
             jobs.insert(job.id, job);
         }
         Ok(ids.iter().filter_map(|id| jobs.remove(id)).collect())
@@ -113,12 +117,11 @@ impl Ledger {
     }
 }
 
-fn matched(row: &AnyRow, now: i64) -> Result<Matched, LedgerError> {
+fn matched(row: &AnyRow) -> Result<Matched, LedgerError> {
     Ok(Matched {
         id: rows::parsed(row, "jobs", "id")?,
         principal: row.try_get("principal")?,
         targets: targets(row.try_get("targets")?),
         aim: aim(row)?,
-        now,
     })
 }

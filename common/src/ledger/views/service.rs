@@ -37,15 +37,8 @@ pub struct Queue {
 /// The state of the service, for gauges computed at scrape.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ServiceState {
-    /// Jobs by state.
-    pub jobs: BTreeMap<String, u64>,
-    /// Milliseconds since the oldest unfinished job could have started. A job with windows counts only while a
-    /// window is open, at most from its opening.
-    pub oldest_ms: u64,
-    /// Unfinished jobs whose deadline has passed.
-    pub overdue: u64,
-    /// Unfinished jobs that are due soon.
-    pub due_soon: u64,
+    /// The unfinished jobs.
+    pub queue: Queue,
     /// Memories not accounted for, by target.
     pub remaining: BTreeMap<String, u64>,
     /// Routes of due partitions.
@@ -167,17 +160,8 @@ impl Ledger {
     /// Returns the state of the service, with at most `largest` running jobs.
     pub async fn service_state(&self, largest: u32) -> Result<ServiceState, LedgerError> {
         let read = &self.inner.read;
-        let Queue {
-            jobs,
-            oldest_ms,
-            overdue,
-            due_soon,
-        } = self.queue().await?;
         let mut state = ServiceState {
-            jobs,
-            oldest_ms,
-            overdue,
-            due_soon,
+            queue: self.queue().await?,
             ..ServiceState::default()
         };
         let remaining = sqlx::query(self.inner.sql(

@@ -1,14 +1,9 @@
 //! Tasks: unfinished deletions by query, as OpenSearch's clients list and cancel them.
 
-use uuid::Uuid;
-
-use super::filter::Whose;
+use super::filter::{LAST, Whose};
 use super::sections::{SectionIndex, SectionIndexes, united};
 use crate::job::JobId;
 use crate::ledger::db::{Ledger, LedgerError, rows};
-
-/// The greatest id. No job has it. A bound that is always there lets the database begin at the cursor.
-const LAST: JobId = JobId(Uuid::max());
 
 /// The indexes of tasks.
 // The column of a job that is no task is NULL. A condition on the column then allows one index only: with a condition on

@@ -39,20 +39,18 @@ pub(super) async fn start(
         if left > MOST {
             return Err(too_many(&format!("more than {MOST} jobs match")));
         }
-        until = until.or_else(|| found.jobs.first().map(|job| job.now));
-        page.after = found.next;
-        if page.after.is_none() {
-            break;
+        if found.next.is_none() {
+            return Ok(Cursor {
+                until: found.until,
+                left,
+                after: None,
+            });
         }
         if read >= READ {
             return Err(too_many(&format!("more than {READ} jobs would be read")));
         }
+        (until, page.after) = (Some(found.until), found.next);
     }
-    Ok(Cursor {
-        until: until.unwrap_or(0),
-        left,
-        after: None,
-    })
 }
 
 fn too_many(what: &str) -> Problem {
