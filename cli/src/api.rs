@@ -40,7 +40,7 @@ pub(crate) struct Environment {
 }
 
 impl Environment {
-    /// Returns what the environment has; `None`: it is no text.
+    /// Reads the values of the environment; `None`: one of them is not text.
     pub(crate) fn read() -> Option<Self> {
         Self::try_parse_from(["lethe"]).ok()
     }

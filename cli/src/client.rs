@@ -69,7 +69,9 @@ pub(crate) async fn submit(options: &options::Submit) -> anyhow::Result<()> {
         let select = match (&subject, &options.query) {
             (Some(subject), _) => json!({"subject": subject}).to_string(),
             (None, Some(query)) => format!("{{\"query\":{}}}", json_of(query)?),
-            (None, None) if options.ids.is_empty() => bail!("name ids, an --ids-file, a --user or a --query"),
+            (None, None) if options.ids.is_empty() => {
+                bail!("name ids, an --ids-file, a --query, or a --user, --agent, --app or --run")
+            }
             (None, None) => json!({"ids": options.ids}).to_string(),
         };
         let fields = common.iter().map(|(name, value)| format!("{}:{value},", json!(name)));

@@ -1,4 +1,4 @@
-//! Deadlines: what a deletion says of the law, and the extension of a deadline.
+//! Deadlines: the legal options of a deletion, and the extension of a deadline.
 
 use clap::Args;
 use serde_json::json;
@@ -9,7 +9,7 @@ use crate::job::show;
 /// The heading of options about the law.
 const LAW: &str = "Law";
 
-/// What a deletion says of the law.
+/// The legal options of a deletion.
 #[derive(Debug, Args)]
 pub(crate) struct Legal {
     /// The regime that sets the deadline: gdpr, ccpa, one of the configuration, or none.

@@ -218,7 +218,7 @@ fn admin_key(name: &str) -> (String, KeyRecord) {
     (key, record)
 }
 
-/// Sets who signs receipts: the host of the API, with a key in the data directory. A configuration that names an issuer or
+/// Sets the issuer of receipts: the host of the API, with a key in the data directory. A configuration that names an issuer or
 /// a key file comes first.
 fn name_issuer(config: &mut Config, data: &DataDir) -> anyhow::Result<()> {
     let host = config.api.listen.ip().to_string();

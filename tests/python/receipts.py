@@ -215,7 +215,7 @@ def endings(stores):
 
     ben = f"ben-{run}@example.com"
     memories = stores.add(ben, 1)
-    # The answer to who waits for a failed job is a problem.
+    # A request that waits for a failed job is answered with a problem.
     failed = job("queued", wait=0, select={"subject": {"user_id": ben}}, expect="1" * 32)
     yield ended(failed, "failed"), ("in_progress", None), [ben, *memories]
 

@@ -1,6 +1,7 @@
 //! The deadline of a job, for its page and for lists.
 
 use lethe_common::ledger::Standing;
+use lethe_common::receipt::ExtensionReason;
 
 use super::words::Moment;
 use crate::job::answer::{DeadlineAnswer, Job};
@@ -28,18 +29,26 @@ impl Due {
             says: says(deadline),
             is_overdue: deadline.status == Standing::Overdue.as_str(),
             extended_from: deadline.extended_from.map(Moment),
-            because: match deadline.extension {
-                Some("complexity") => "the request is complex",
-                _ => "there are many requests",
-            },
+            because: deadline
+                .extension
+                .and_then(|word| word.parse().ok())
+                .map_or("", extension),
         })
     }
 
-    /// Returns the deadline of a job that needs somebody: it is due soon, or overdue.
+    /// Returns the deadline of a job that is due soon or overdue.
     pub(super) fn that_presses(job: &Job) -> Option<Self> {
         let deadline = job.deadline.as_ref()?;
         let presses = [Standing::Soon, Standing::Overdue].map(Standing::as_str);
         presses.contains(&deadline.status).then(|| Self::of(job)).flatten()
+    }
+}
+
+/// Returns the reason for an extension, in words.
+pub(super) fn extension(reason: ExtensionReason) -> &'static str {
+    match reason {
+        ExtensionReason::Complexity => "the request is complex",
+        ExtensionReason::NumberOfRequests => "there are many requests",
     }
 }
 

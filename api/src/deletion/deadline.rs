@@ -1,7 +1,7 @@
-//! The deadline of a job: the regime of its request, and what that regime gives.
+//! The deadline of a job, by the regime of its request.
 //!
 //! A job by person has the regime of `deadlines.default` unless its request names another. Other jobs have a deadline only
-//! if their request says something of the law. A dry run has none.
+//! if their request has a legal field. A dry run has none.
 
 use jiff::Timestamp;
 use lethe_common::clock::to_millis;
@@ -12,7 +12,7 @@ use lethe_common::ledger::{Deadline, Legal};
 use super::request::Options;
 use crate::http::problem::Problem;
 
-/// Returns what the law says of a job that is accepted at `now`. `of_person`: it is about all memories of a person.
+/// Returns the legal facts of a job that is accepted at `now`. `of_person`: it is about all memories of a person.
 pub(crate) fn legal(config: &Config, options: &Options, of_person: bool, now: Timestamp) -> Result<Legal, Problem> {
     let asked = &options.legal;
     asked.check_arrival(now)?;

@@ -12,6 +12,6 @@ pub(crate) use create::{CreateJob, Select};
 #[cfg(test)]
 pub(crate) use legal::AskedLegal;
 pub(crate) use marks::{pair, reference};
-pub(crate) use options::Options;
+pub(crate) use options::{Options, time};
 pub(crate) use text::text;
 pub(crate) use upload::UploadParams;

@@ -154,7 +154,7 @@ impl Keys {
         checkpoint.with_context(|| format!("refuse the checkpoint of {}", path.display()))
     }
 
-    /// Demands what a receipt's proof says: the entry at its place, and the checkpoint.
+    /// Demands the entry at the place that a receipt's proof names, and the checkpoint of the proof.
     fn expect(&self, path: &Path, auditor: &mut Auditor) -> anyhow::Result<()> {
         let file = verify::read(path)?;
         let refuse = || format!("refuse {}", path.display());

@@ -1,4 +1,4 @@
-//! `[receipts]`: who signs receipts, and the log that names them.
+//! `[receipts]`: the issuer and the keys of receipts, and the log that names them.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -16,11 +16,11 @@ const NOBODY: &str = "lethe.invalid";
 /// The advice where [`is_plain`] refuses a name.
 const PLAIN: &str = "write a name such as \"lethe.example.com\": no scheme, no space, no +";
 
-/// Who signs receipts, and the log that names them.
+/// The issuer and the keys of receipts, and the log that names them.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(default)]
 pub struct Receipts {
-    /// The name of who issues receipts. Absent: [`Receipts::issuer`] has a default.
+    /// The name of the issuer. Absent: [`Receipts::issuer`] has a default.
     pub issuer: Option<String>,
     /// The name of the log in its checkpoints. Absent: the issuer and `/log`.
     pub origin: Option<String>,
@@ -53,7 +53,7 @@ impl Default for Receipts {
 }
 
 impl Receipts {
-    /// Returns the name of who issues receipts.
+    /// Returns the name of the issuer.
     pub fn issuer(&self) -> &str {
         self.issuer.as_deref().unwrap_or(NOBODY)
     }

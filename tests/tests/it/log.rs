@@ -1,4 +1,4 @@
-//! The log across processes: one process leads, another takes over, and a sequencer alone does what APIs do not.
+//! The log across processes: one process leads, another takes over, and a sequencer signs if APIs do not.
 
 use lethe_tests::client::Client;
 use lethe_tests::layout::Layout;
@@ -32,7 +32,7 @@ async fn size(client: &Client) -> u64 {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_sequencer_alone_signs_what_apis_leave() {
+async fn a_sequencer_signs_if_apis_do_not() {
     let mut site = Site::new(Layout::POSTGRES_REDIS).await;
     site.configure(|config| config.set("receipts.sequence", false));
     let service = site.start().await;

@@ -212,11 +212,15 @@ fn a_configuration_that_cannot_be_used_is_refused_by_every_role() {
 fn what_is_refused_before_anything_is_sent() {
     let job = "00000000-0000-7000-8000-000000000000";
     for (arguments, code, says) in [
-        (&["submit"][..], 1, "name ids, an --ids-file, a --user or a --query"),
+        (
+            &["submit"][..],
+            1,
+            "name ids, an --ids-file, a --query, or a --user, --agent, --app or --run",
+        ),
         (
             &["submit", "--workspace", "w"],
             1,
-            "name ids, an --ids-file, a --user or a --query",
+            "name ids, an --ids-file, a --query, or a --user, --agent, --app or --run",
         ),
         (&["submit", "--ids-file", "nowhere"], 1, "open nowhere"),
         (&["submit", "--query", "nowhere"], 1, "read nowhere"),

@@ -186,8 +186,8 @@ impl<'a> Claimer<'a> {
     }
 
     /// Returns whether a claim may find work, and removes mappings without due work. A look costs one statement, an
-    /// empty claim of several mappings one for each, and two for its transaction. So the look comes first, unless the last claim left work. After an outage the claim comes
-    /// first: only a claim shows that the ledger accepts writes again.
+    /// empty claim of several mappings one for each, and two for its transaction. So the look comes first, unless the last
+    /// claim left work. After an outage the claim comes first: only a claim shows that the ledger accepts writes again.
     async fn may_find(&mut self, claimable: &mut Claimable, now: Instant) -> Result<bool, LedgerError> {
         let routes = self.env.mappings.routes();
         let is_sure = self.left != Left::Nothing && routes.len() <= 1 && claimable.silent.is_empty();

@@ -109,7 +109,7 @@ fn fields(job: &Job, selection: Option<&Selection>) -> Map<String, Value> {
     fields
 }
 
-/// Returns what the request says of the law. The repeated request counts from the same arrival: the person has asked once.
+/// Returns the legal fields of the request. The repeated request counts from the same arrival: the person has asked once.
 fn legal(job: &Job) -> impl Iterator<Item = (&'static str, String)> {
     let deadline = job.deadline.as_ref();
     let regulation = deadline.map(|deadline| deadline.regulation.clone());

@@ -1,4 +1,4 @@
-//! A table of facts: what each is about, and what is said about it.
+//! A table of facts. Each has a label, and one line or more.
 
 use askama::Template;
 

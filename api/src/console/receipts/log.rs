@@ -57,7 +57,7 @@ impl From<Key> for Row {
     }
 }
 
-/// Shows the log to those who may read it.
+/// Shows the log, to callers that may read it.
 pub(in crate::console) async fn page(State(state): State<AppState>, session: Session) -> Result<Response, Problem> {
     Reader::require(&state, &session.principal)?;
     let head = state.ledger().log_head().await?;

@@ -1,8 +1,8 @@
 //! The meaning of the words of a statement.
 
 use lethe_common::job::{Outcome, SelectorKind};
+use lethe_common::receipt::Status;
 use lethe_common::receipt::body::{Body, ReadBackResult};
-use lethe_common::receipt::{ExtensionReason, Status};
 use lethe_common::state::State;
 use strum::IntoEnumIterator as _;
 
@@ -69,20 +69,12 @@ pub(super) fn selector(kind: SelectorKind) -> &'static str {
     }
 }
 
-/// Returns the reason for a later due time.
-pub(super) fn extension(reason: ExtensionReason) -> &'static str {
-    match reason {
-        ExtensionReason::Complexity => "the request is complex",
-        ExtensionReason::NumberOfRequests => "there are many requests",
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::tests::example;
     use super::*;
 
-    /// Returns what is said of a job in a state, with these counts in its first store.
+    /// Returns the result of a job in a state, with these counts in its first store.
     fn said(state: State, counts: &[(Outcome, u64)]) -> &'static str {
         let mut body = example();
         body.status.lethe = state;

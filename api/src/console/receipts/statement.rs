@@ -8,7 +8,7 @@ use lethe_common::receipt::body::{Method, Place, StoreOf};
 
 use super::facts::{Fact, Facts, fact};
 use super::meaning;
-use crate::console::words;
+use crate::console::{due, words};
 
 /// The statement. A template shows it with `{{ statement|safe }}`.
 #[derive(Template)]
@@ -18,7 +18,7 @@ pub(super) struct Statement {
     stores: Vec<Store>,
 }
 
-/// What happened in a store.
+/// The result in a store.
 struct Store {
     name: String,
     method: &'static str,
@@ -64,7 +64,7 @@ fn request(issuer: &str, body: &Body) -> Vec<Option<Fact>> {
 fn times(body: &Body) -> Vec<Option<Fact>> {
     let times = &body.times;
     let extended = times.extended.as_ref();
-    let extended = extended.map(|extended| format!("from {}: {}", extended.from, meaning::extension(extended.reason)));
+    let extended = extended.map(|extended| format!("from {}: {}", extended.from, due::extension(extended.reason)));
     vec![
         fact("Received", [times.received.to_string()]),
         fact("Accepted", [times.accepted.to_string()]),
@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_receipt_does_not_state_has_no_row() {
+    fn a_field_without_a_value_has_no_row() {
         let mut body = example();
         body.request.reference = None;
         body.times.due = None;

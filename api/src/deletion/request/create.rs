@@ -118,7 +118,11 @@ impl CreateJob {
             limit: self.limit,
             expect: self.expect.as_deref().map(options::digest).transpose()?,
             per_second: self.per_second,
-            not_before: self.not_before.as_deref().map(options::time).transpose()?,
+            not_before: self
+                .not_before
+                .as_deref()
+                .map(|text| options::time("not_before", text))
+                .transpose()?,
             marks: marks(self.reference, self.labels)?,
             legal: AskedLegal::read(self.regulation, self.ground.as_deref(), self.received_at.as_deref())?,
         };

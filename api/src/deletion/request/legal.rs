@@ -1,9 +1,10 @@
-//! What a request says of the law: the regime, the ground, and the arrival of the person's request.
+//! The legal fields of a request: the regime, the ground, and the arrival of the person's request.
 
 use jiff::{Timestamp, ToSpan};
 use lethe_common::receipt::ErasureGround;
 use strum::VariantNames as _;
 
+use super::options::time;
 use crate::http::problem::Problem;
 
 /// How far in the past a request may have arrived, in hours: ten years. An older time is most likely a typing error.
@@ -12,7 +13,7 @@ const OLDEST: i64 = 10 * 366 * 24;
 /// How far in the future a request may have arrived, in seconds. Clocks differ a little.
 const FUTURE: i64 = 60;
 
-/// What a request says of the law.
+/// The legal fields of a request.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct AskedLegal {
     /// The name of the regime, unchecked.
@@ -31,7 +32,7 @@ impl AskedLegal {
         Ok(Self {
             regulation,
             ground: ground.map(self::ground).transpose()?,
-            received_at: received_at.map(time).transpose()?,
+            received_at: received_at.map(|text| time("received_at", text)).transpose()?,
         })
     }
 
@@ -54,14 +55,5 @@ fn ground(word: &str) -> Result<ErasureGround, Problem> {
     word.parse().map_err(|_| {
         let words: Vec<_> = ErasureGround::VARIANTS.iter().map(|word| format!("`{word}`")).collect();
         Problem::invalid("ground", format_args!("write one of {}", words.join(", ")))
-    })
-}
-
-fn time(text: &str) -> Result<Timestamp, Problem> {
-    text.parse().map_err(|_| {
-        Problem::invalid(
-            "received_at",
-            "write a time such as \"2030-01-31T12:00:00Z\" (RFC 3339)",
-        )
     })
 }

@@ -33,7 +33,7 @@ pub(crate) struct Options {
     pub(crate) not_before: Option<Timestamp>,
     /// The caller's own words about the job.
     pub(crate) marks: Marks,
-    /// What the request says of the law.
+    /// The legal fields of the request.
     pub(crate) legal: AskedLegal,
 }
 
@@ -92,8 +92,8 @@ pub(super) fn digest(text: &str) -> Result<Digest, Problem> {
         .map_err(|error: NoDigest| Problem::invalid("expect", error))
 }
 
-/// Reads the earliest start.
-pub(super) fn time(text: &str) -> Result<Timestamp, Problem> {
+/// Reads a time.
+pub(crate) fn time(field: &str, text: &str) -> Result<Timestamp, Problem> {
     text.parse()
-        .map_err(|_| Problem::invalid("not_before", "write a time such as \"2030-01-31T12:00:00Z\" (RFC 3339)"))
+        .map_err(|_| Problem::invalid(field, "write a time such as \"2030-01-31T12:00:00Z\" (RFC 3339)"))
 }

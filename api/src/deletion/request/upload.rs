@@ -80,7 +80,11 @@ impl UploadParams {
             limit: number("limit", self.limit.as_deref())?,
             expect: self.expect.as_deref().map(options::digest).transpose()?,
             per_second: self.per_second.as_deref().map(Rate::of_text).transpose()?,
-            not_before: self.not_before.as_deref().map(options::time).transpose()?,
+            not_before: self
+                .not_before
+                .as_deref()
+                .map(|text| options::time("not_before", text))
+                .transpose()?,
             marks: marks(self.reference, self.labels.as_deref().map(labels).transpose()?)?,
             legal: AskedLegal::read(self.regulation, self.ground.as_deref(), self.received_at.as_deref())?,
         };

@@ -1,4 +1,4 @@
-//! A cache for an answer that any client may request at any rate. The answer is renewed at most once a second, or less often.
+//! A cache for an answer that any client may request at any rate. The answer is renewed at most once a second.
 
 use std::time::{Duration, Instant};
 

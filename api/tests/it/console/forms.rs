@@ -3,11 +3,10 @@
 use jiff::SignedDuration;
 use lethe_common::clock::Clock;
 use lethe_common::error_code::ErrorCode;
-use lethe_common::ledger::{Delta, Record, RecordEnd};
 use serde_json::{Value, json};
 
 use super::browser::{Browser, HERE, form_of};
-use crate::accepting::claim;
+use super::overview::fail;
 use crate::app::App;
 use crate::audit::{failed, trail};
 
@@ -101,7 +100,7 @@ async fn a_deadline_is_shown_and_extended() {
 }
 
 #[tokio::test]
-async fn what_is_overdue_needs_somebody() {
+async fn an_overdue_job_needs_attention() {
     let app = App::new().await;
     let old = Clock::system().now() - SignedDuration::from_hours(60 * 24);
     let body = json!({"select": {"subject": {"user_id": "ana"}}, "received_at": old});
@@ -132,16 +131,7 @@ async fn a_failed_job_is_tried_again() {
 async fn a_job_whose_row_cannot_be_read_is_not_offered_another_attempt() {
     let app = App::new().await;
     let id = app.accepted("eraser").await;
-    for lease in claim(&app).await {
-        let record = Record {
-            lease: &lease,
-            delta: Delta::default(),
-            progress: None,
-            remaining: 0,
-            end: Some(RecordEnd::Failed(ErrorCode::Corrupt)),
-        };
-        app.ledger.record(&[record]).await.expect("the ledger answers");
-    }
+    fail(&app, ErrorCode::Corrupt).await;
     let job = app.get("eraser", &format!("/v1/jobs/{id}")).await;
     assert_eq!(
         (&job.body["state"], &job.body["error_code"]),

@@ -43,7 +43,7 @@ const JOBS: &str = "
         ) AS numbered
     ) AS made";
 
-/// What belongs to these jobs.
+/// The rows of other tables for these jobs.
 const REST: [&str; 4] = [
     "INSERT INTO job_labels (job_id, label) SELECT id, l.key || ':' || l.value FROM jobs, jsonb_each_text(labels::jsonb) AS l(key, value)",
     "INSERT INTO counts (job_id, ordinal, store, outcome, n) SELECT id, 0, 'sql', 'erased', 1 FROM jobs WHERE ended_at IS NOT NULL AND cleared = 0",
@@ -147,6 +147,8 @@ async fn pages(ledger: &PgPool) -> Vec<String> {
         "error_code=unavailable",
         "error_code=mistyped",
         "error_code=unindexed",
+        "overdue=true",
+        "due_before=2100-01-01T00:00:00Z",
         "created_after=2100-01-01T00:00:00Z",
         "created_before=2000-01-01T00:00:00Z",
         // No job has these together.
