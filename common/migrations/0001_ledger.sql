@@ -41,8 +41,9 @@ CREATE TABLE jobs (
     accepted_at    BIGINT NOT NULL,
     started_at     BIGINT,
     ended_at       BIGINT,
+    held_at        BIGINT,                    -- since when only holds keep memories of it; NULL: it is not held
     progressed_at  BIGINT,                    -- the last record of this attempt that made progress, or the last change of its windows
-    idle_since     BIGINT,                    -- since when it has made no progress, at the earliest: common/src/ledger/ending/give_up.rs; NULL while its ids are uploaded
+    idle_since     BIGINT,                    -- since when it has made no progress, at the earliest: common/src/ledger/ending/give_up.rs; NULL while its ids are uploaded, and while it is held
     rate           DOUBLE PRECISION NOT NULL DEFAULT 0, -- memories accounted for in a second when it last made progress: common/src/ledger/advance/update.rs
     accounted      BIGINT NOT NULL DEFAULT 0, -- memories that this attempt has accounted for
     sampled_at     BIGINT,                    -- when the last sample was added
@@ -67,7 +68,7 @@ CREATE TABLE jobs (
     preview        TEXT,                      -- JSON: what a look found in each table; leaves with the retention
     summary        TEXT,                      -- counts per store, once the partitions are gone
     cleared        BIGINT NOT NULL DEFAULT 0, -- of a forgotten job: whether its ids and partitions are gone
-    endings        BIGINT NOT NULL DEFAULT 0, -- times it has ended with a receipt: 1, and each retry that ended
+    endings        BIGINT NOT NULL DEFAULT 0, -- times it has ended or become held, each with a receipt
     fingerprint_key TEXT,                     -- 64 hexadecimal digits, of this job alone; leaves with the retention
     fingerprints   TEXT,                      -- JSON: keyed hashes of the request and of the persons it names, none in clear
     places         TEXT,                      -- JSON: targets, tables and collections, by the names of the mapping
@@ -94,7 +95,7 @@ CREATE INDEX jobs_by_reference ON jobs ((reference || ''), (id || '')) WHERE ref
 -- The limits of a caller count entries of this index. On SQLite they read no row: for that, it has `ended_at` too. PostgreSQL
 -- reads the rows that changed since the last vacuum. No column of it changes with a record, which would cost PostgreSQL a
 -- new entry in every index.
-CREATE INDEX jobs_unfinished_by_principal ON jobs (principal, not_before, listed, ended_at) WHERE ended_at IS NULL;
+CREATE INDEX jobs_unfinished_by_principal ON jobs (principal, not_before, listed, ended_at) WHERE ended_at IS NULL AND held_at IS NULL;
 CREATE INDEX jobs_unfinished ON jobs (state, accepted_at) WHERE ended_at IS NULL;
 -- Tasks in pages: a page must read neither the millions that have ended, nor all that wait, nor those of other callers and
 -- targets. '' stands for several targets.
@@ -105,8 +106,8 @@ CREATE INDEX jobs_tasks_by_principal ON jobs ((CASE WHEN ended_at IS NULL AND ki
 CREATE INDEX jobs_tasks_by_target ON jobs ((CASE WHEN ended_at IS NULL AND kind = 'query' AND dry_run = 0 THEN COALESCE(target, '') END), ('' || id))
     WHERE CASE WHEN ended_at IS NULL AND kind = 'query' AND dry_run = 0 THEN COALESCE(target, '') END IS NOT NULL;
 -- What a scrape asks for: it must not read a million that wait.
-CREATE INDEX jobs_windowed ON jobs (id) WHERE CASE WHEN ended_at IS NULL THEN windows END IS NOT NULL;
-CREATE INDEX jobs_oldest ON jobs (not_before) WHERE ended_at IS NULL AND windows IS NULL;
+CREATE INDEX jobs_windowed ON jobs (id) WHERE CASE WHEN ended_at IS NULL AND held_at IS NULL THEN windows END IS NOT NULL;
+CREATE INDEX jobs_oldest ON jobs (not_before) WHERE ended_at IS NULL AND windows IS NULL AND held_at IS NULL;
 CREATE INDEX jobs_idle ON jobs (targets, idle_since) WHERE ended_at IS NULL AND idle_since IS NOT NULL;
 -- One unfinished job for each request that may be repeated; the ended ones make room by themselves.
 CREATE UNIQUE INDEX jobs_by_request ON jobs ((CASE WHEN ended_at IS NULL THEN request END), principal)
@@ -120,8 +121,8 @@ CREATE INDEX jobs_to_drop ON jobs (ended_at) WHERE cleared = 1;
 CREATE INDEX jobs_by_deadline ON jobs ((id || ''), (CASE WHEN ended_at IS NULL THEN deadline_at + 0 END))
     WHERE CASE WHEN ended_at IS NULL THEN deadline_at + 0 END IS NOT NULL;
 -- What a scrape counts of them: those that are overdue or due soon, few of them.
-CREATE INDEX jobs_due ON jobs ((CASE WHEN ended_at IS NULL THEN deadline_at END))
-    WHERE CASE WHEN ended_at IS NULL THEN deadline_at END IS NOT NULL;
+CREATE INDEX jobs_due ON jobs ((CASE WHEN ended_at IS NULL AND held_at IS NULL THEN deadline_at END))
+    WHERE CASE WHEN ended_at IS NULL AND held_at IS NULL THEN deadline_at END IS NOT NULL;
 -- The labels of jobs, for lists by label. `jobs.labels` is what callers read.
 CREATE TABLE job_labels (
     job_id TEXT NOT NULL,
@@ -143,7 +144,7 @@ CREATE TABLE partitions (
     state       TEXT NOT NULL,             -- 'blocked', 'due', 'running', 'done', 'failed', 'cancelled'; 'past': of an earlier attempt's plan, kept for its counts
     alias       BIGINT NOT NULL DEFAULT 0, -- of a subject: by which of the owner's names; 0 is the first
     work        TEXT NOT NULL,             -- JSON: ids, a key range, or all of a subject or a query
-    reads_back  BIGINT NOT NULL,           -- whether it is asked again when everything is erased
+    reads_back  BIGINT NOT NULL,           -- 1: it is asked again when everything is erased; 2: it was, before a hold was released
     progress    TEXT,                      -- JSON: how far it is
     snapshot    TEXT,                      -- JSON: what was there when the job began; NULL: all that is there
     found       TEXT,                      -- JSON: what a look at it found
@@ -252,6 +253,41 @@ CREATE INDEX schedules_by_target ON schedules (target, ('' || name));
 CREATE INDEX schedules_refused ON schedules (name) WHERE last_outcome = 'refused' AND paused = 0;
 CREATE INDEX schedules_due ON schedules (next_run_at, name) WHERE next_run_at IS NOT NULL AND paused = 0;
 
+-- Legal holds: memories that no job may erase. A released one stays, without what it names, for the retention of the audit
+-- trail.
+CREATE TABLE holds (
+    name        TEXT PRIMARY KEY,
+    revision    BIGINT NOT NULL,  -- of `revisions` at its last change
+    target      TEXT,             -- NULL: all
+    table_name  TEXT,             -- NULL: all
+    kind        TEXT NOT NULL,    -- 'everything', 'persons', 'ids', 'workspaces' or 'query'
+    selection   TEXT,             -- JSON: common/src/hold.rs; personal data, leaves with the release
+    said_by     TEXT,             -- who demands it, in the caller's words; personal data, leaves with the release
+    ground      TEXT NOT NULL,    -- common/src/receipt/ground.rs
+    reference   TEXT,             -- a caller's name for the case, declared free of personal data
+    principal   TEXT NOT NULL,    -- who wrote it
+    until_at    BIGINT,           -- NULL: until it is released
+    created_at  BIGINT NOT NULL,
+    changed_at  BIGINT NOT NULL,
+    released_at BIGINT,           -- NULL: in force
+    settled     BIGINT NOT NULL   -- 0: jobs that it held back may have to be queued again
+);
+CREATE INDEX holds_in_force ON holds ((name || '')) WHERE released_at IS NULL;
+CREATE INDEX holds_expiring ON holds (until_at) WHERE released_at IS NULL AND until_at IS NOT NULL;
+CREATE INDEX holds_unsettled ON holds (('' || name)) WHERE settled = 0;
+CREATE INDEX holds_to_forget ON holds (released_at) WHERE released_at IS NOT NULL;
+
+-- How many memories of a job each hold keeps. A retry or a release empties the job's rows.
+CREATE TABLE job_holds (
+    job_id   TEXT NOT NULL,
+    hold     TEXT NOT NULL,
+    revision BIGINT NOT NULL, -- of the hold that the worker had read
+    ground   TEXT NOT NULL,
+    n        BIGINT NOT NULL,
+    PRIMARY KEY (job_id, hold, revision)
+);
+CREATE INDEX job_holds_by_hold ON job_holds (hold, job_id, revision);
+
 -- What is paused: '*' or a target's name.
 CREATE TABLE pauses (
     scope     TEXT PRIMARY KEY,
@@ -298,7 +334,7 @@ CREATE TABLE revisions (
     name TEXT PRIMARY KEY,
     n    BIGINT NOT NULL
 );
-INSERT INTO revisions (name, n) VALUES ('siblings', 0);
+INSERT INTO revisions (name, n) VALUES ('siblings', 0), ('holds', 0);
 
 -- Keys that Lethe made itself; only hashes.
 CREATE TABLE api_keys (
@@ -341,13 +377,13 @@ CREATE INDEX audit_events_by_act ON audit_events (act, id);
 CREATE INDEX audit_events_by_actor ON audit_events (actor, id);
 CREATE INDEX audit_events_by_effect ON audit_events (effect, id);
 
--- One receipt for each ending of a job. The transaction that ends the job writes its facts. The sequencer makes the body of
--- them, and signs it.
+-- One receipt for each ending of a job, and for each time that it becomes held. The transaction of that event writes the
+-- facts. The sequencer makes the body of them, and signs it.
 CREATE TABLE receipts (
     id         TEXT PRIMARY KEY,     -- UUID version 7
     job_id     TEXT NOT NULL,
     ending     BIGINT NOT NULL,      -- jobs.endings after this ending: 1, 2, …
-    state      TEXT NOT NULL,        -- 'succeeded', 'failed' or 'cancelled'
+    state      TEXT NOT NULL,        -- 'succeeded', 'failed', 'cancelled' or 'held'
     principal  TEXT NOT NULL,        -- who asked: it may be read after the job itself was deleted
     target     TEXT NOT NULL,        -- the only one; empty: several
     targets    TEXT NOT NULL,        -- as in jobs
@@ -355,6 +391,7 @@ CREATE TABLE receipts (
     facts      TEXT,                 -- JSON: columns of the job at its end; NULL once it is signed
     counts     TEXT,                 -- JSON: its counts at its end; NULL once it is signed
     workers    TEXT,                 -- JSON: who ran it; NULL once it is signed
+    held       TEXT,                 -- JSON: the holds that kept memories; NULL: none, or signed
     body       TEXT,                 -- JSON: the statement, byte for byte; NULL until it is signed, and after its retention
     head       TEXT,                 -- JSON: issuer and key id, set with the signature
     signatures TEXT,                 -- JSON: [{"keyid","sig"}]

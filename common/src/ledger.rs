@@ -17,9 +17,10 @@
 //! | `views` | reads for callers and gauges |
 //! | `receipts` | the receipts of jobs that ended |
 //! | `log` | the log of receipts and audit events |
+//! | `holds` | legal holds |
 //! | `accept` | accepting jobs |
 //! | `advance` | the next phase of a job, and its end |
-//! | `ending` | cancelling, retrying, giving up, sweeping, forgetting |
+//! | `ending` | cancelling, retrying, going on after a hold, giving up, sweeping, forgetting |
 //! | `claim` | claiming partitions under a lease |
 //! | `lease` | intents, renewals, rate limits, windows, releases |
 //! | `record` | recording the results of a batch |
@@ -31,6 +32,7 @@ mod audit;
 mod claim;
 mod db;
 mod ending;
+mod holds;
 mod lease;
 mod log;
 mod operation;
@@ -46,7 +48,7 @@ pub use crate::route::Route;
 pub use accept::{Accepted, HeldRequest, Idempotency, NewJob, Scope, Spelling, Upload};
 pub use audit::{Act, Actor, AuditEvent, AuditFilter, Effect, Object};
 pub use db::{Ledger, LedgerError, LedgerOptions};
-pub use ending::{CancelOutcome, Forgot, GivenUp, Kept, RetryOutcome};
+pub use ending::{CancelOutcome, Forgot, GivenUp, Kept, RetryOutcome, SettleCursor, Settled};
 pub use lease::{LeaseCheck, Release};
 pub use log::{EntryOf, LogHead, LogLease, LogState, NewEntry, Pending, PendingEvent, PendingReceipt, SigningKeyRow};
 pub use operation::{
@@ -58,9 +60,9 @@ pub use record::{After, Delta, ItemOutcome, Record, RecordEnd};
 pub use schedules::{DueCursor, DueSchedules, NextSchedule, ScheduleRecord, ScheduleRow};
 pub use totals::{TotalRow, TotalsMetric};
 pub use types::{
-    Ahead, AloneFirst, Claim, Claimed, Deadline, ExecutionOptions, Extended, Fence, JobEnd, JobFacts, Kind, Lapsed,
-    Lease, Legal, MarkFilter, Marks, NewPartition, Preview, Run, SmallFirst, Snapshot, Standing, TablePreview, Wait,
-    WaitReason, Warning, WarningCode, Work,
+    Ahead, AloneFirst, Claim, Claimed, Deadline, ExecutionOptions, Extended, Fence, HoldCount, HoldRecord, HoldRow,
+    InFlight, JobEnd, JobFacts, Kind, Lapsed, Lease, Legal, MarkFilter, Marks, NewPartition, Preview, PutHold, Run,
+    SmallFirst, Snapshot, Standing, TablePreview, Wait, WaitReason, Warning, WarningCode, Work,
 };
 pub use views::{
     Aim, Attempt, Changeable, Course, Glance, GlancePage, ItemCursor, ItemRow, JobFilter, JobPage, JobView, ListedIds,

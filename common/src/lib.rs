@@ -8,6 +8,7 @@ pub mod deadline;
 pub mod doorbell;
 pub mod error_code;
 pub mod filter;
+pub mod hold;
 pub mod job;
 pub mod job_end;
 pub mod ledger;

@@ -34,7 +34,7 @@ pub use body::{Body, Place};
 pub use dsse::{Envelope, PAYLOAD_TYPE, Signature, entry_hash, sign};
 pub use error::ReceiptError;
 pub use fingerprint::{FingerprintKey, RequestHash};
-pub use ground::{ErasureGround, ExtensionReason};
+pub use ground::{ErasureGround, ExtensionReason, HoldGround};
 pub use keys::{Key, KeyId, KeySet, PublicKey, Signer};
 pub use payload::{head, payload};
 pub use status::Status;

@@ -23,7 +23,7 @@ pub enum State {
     Verifying,
     /// A cancellation was accepted; batches that have begun are being finished.
     Cancelling,
-    /// A hold keeps it from running.
+    /// Everything else is done: only holds keep memories of it. It goes on when one of them is released.
     Held,
     /// All selected memories are gone; the read-back confirms it.
     Succeeded,
@@ -60,9 +60,9 @@ pub enum Event {
     CancelRequested,
     /// All batches that had begun when it was cancelled are finished.
     Stopped,
-    /// A hold was placed on its selection.
-    HoldPlaced,
-    /// The last hold was released.
+    /// The read-back found no residue, and holds keep some of its memories.
+    HeldBack,
+    /// A hold that keeps its memories was released, expired or was replaced.
     HoldReleased,
     /// A caller requested another attempt.
     RetryRequested,
@@ -93,7 +93,7 @@ pub fn next(state: State, event: Event) -> Result<State, IllegalMove> {
         (S::Queued | S::Planning | S::Running | S::Verifying | S::Cancelling, E::Failed) => Ok(S::Failed),
         (S::Queued | S::Planning | S::Running | S::Verifying | S::Held, E::CancelRequested) => Ok(S::Cancelling),
         (S::Cancelling, E::Stopped) => Ok(S::Cancelled),
-        (S::Queued | S::Planning | S::Running | S::Verifying, E::HoldPlaced) => Ok(S::Held),
+        (S::Verifying, E::HeldBack) => Ok(S::Held),
         _ => Err(IllegalMove { state, event }),
     }
 }
@@ -107,6 +107,11 @@ impl State {
     /// Returns whether the job has ended.
     pub fn is_ended(self) -> bool {
         matches!(self, Self::Succeeded | Self::Failed | Self::Cancelled)
+    }
+
+    /// Returns whether no worker moves the job on: it has ended, or only the release of a hold does.
+    pub fn rests(self) -> bool {
+        self.is_ended() || self == Self::Held
     }
 }
 
@@ -124,6 +129,24 @@ mod tests {
                 let retried = event == Event::RetryRequested && state != State::Succeeded;
                 assert_eq!(next(state, event).is_ok(), retried, "{state:?} {event:?}");
             }
+        }
+    }
+
+    #[test]
+    fn only_a_release_or_a_cancellation_leads_out_of_a_held_state() {
+        for event in Event::iter() {
+            let after = next(State::Held, event).ok();
+            let expected = match event {
+                Event::HoldReleased => Some(State::Queued),
+                Event::CancelRequested => Some(State::Cancelling),
+                _ => None,
+            };
+            assert_eq!(after, expected, "{event:?}");
+        }
+        for state in State::iter() {
+            let is_read_back = state == State::Verifying;
+            assert_eq!(next(state, Event::HeldBack).is_ok(), is_read_back, "{state:?}");
+            assert_eq!(state.rests(), state.is_ended() || state == State::Held);
         }
     }
 

@@ -1,29 +1,32 @@
 //! Random histories of the ledger: workers that finish, fail, release, die and repeat themselves,
-//! callers that cancel and retry, limits that pass, in any order.
+//! callers that cancel and retry, limits that pass, holds that are placed, replaced and released, in any order.
 //!
 //! After every step:
-//! * accepted = ended + unfinished, and per store selected = all outcomes + remaining;
+//! * accepted = ended + unfinished (held ones too), and per store selected = all outcomes + remaining;
 //! * no two live leases are on the same partition.
 //!
-//! At the end, workers just do their work. Then every job ends, and its counts add up to its selected memories, with
-//! any number of repetitions. A job whose memories were not written back has erased each of them from each store
-//! exactly once, over all of its attempts, since no other application deletes here.
+//! At the end, all holds are released, and workers just do their work. Then every job ends, and its counts add up to its
+//! selected memories, with any number of repetitions. A job whose memories were not written back has erased each of them
+//! from each store exactly once, over all of its attempts, since no other application deletes here.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+#[path = "ledger_model/holds.rs"]
+mod holds;
+#[path = "ledger_model/law.rs"]
+mod law;
 mod support;
 
 use std::collections::HashSet;
 use std::time::Duration;
 
+use holds::HOLDS;
 use lethe_common::error_code::ErrorCode;
 use lethe_common::job::{JobId, Outcome, StoreKind};
 use lethe_common::ledger::{
     Actor, After, AloneFirst, Claim, Delta, ItemOutcome, Kind, Lapsed, Lease, Ledger, LedgerOptions, NewJob,
     NewPartition, Record, RecordEnd, Release, SmallFirst, Work,
 };
-use lethe_common::state::State;
 use proptest::prelude::*;
-use strum::IntoEnumIterator as _;
 use support::{erased, ids, new_job, route};
 
 #[derive(Debug, Clone)]
@@ -45,6 +48,13 @@ enum Op {
     Retry(usize),
     /// The limits of all jobs have passed.
     GiveUp,
+    /// A hold is placed, or replaced.
+    Place(usize),
+    LetGo(usize),
+    /// A worker finds that a hold keeps the next memory. It may have read the hold before its release.
+    Keep(usize, usize),
+    /// Jobs are queued again whose holds have changed.
+    Settle,
 }
 
 fn op() -> impl Strategy<Value = Op> {
@@ -63,6 +73,10 @@ fn op() -> impl Strategy<Value = Op> {
         1 => some.clone().prop_map(Op::Cancel),
         2 => some.prop_map(Op::Retry),
         1 => Just(Op::GiveUp),
+        2 => (0..HOLDS.len()).prop_map(Op::Place),
+        2 => (0..HOLDS.len()).prop_map(Op::LetGo),
+        4 => (0..32_usize, 0..HOLDS.len()).prop_map(|(n, hold)| Op::Keep(n, hold)),
+        2 => Just(Op::Settle),
     ]
 }
 
@@ -78,6 +92,10 @@ struct World {
     gone: HashSet<(JobId, String, StoreKind)>,
     /// Jobs with memories that were written back, which the model does not track.
     written: HashSet<JobId>,
+    /// The revision of each hold that workers read last.
+    read: [Option<i64>; HOLDS.len()],
+    /// The number of holds that were placed or replaced.
+    placed: usize,
 }
 
 const BOTH: [StoreKind; 2] = [StoreKind::Sql, StoreKind::Vector];
@@ -118,10 +136,17 @@ impl World {
     /// Records a batch of one memory.
     async fn batch(&mut self, at: usize, fails: Option<StoreKind>) {
         let lease = self.leases[at].clone();
+        let delta = self.delete(&lease, 1, fails);
+        self.record(at, delta).await;
+    }
+
+    /// Records a batch of one memory, and goes on with its lease.
+    async fn record(&mut self, at: usize, delta: Delta) {
+        let lease = self.leases[at].clone();
         let remaining = lease.remaining - 1;
         let record = Record {
             lease: &lease,
-            delta: self.delete(&lease, 1, fails),
+            delta,
             progress: None,
             remaining,
             end: None,
@@ -217,6 +242,10 @@ impl World {
                 // Running partitions stay with their workers.
                 while self.impatient.give_up().await.unwrap().more {}
             }
+            Op::Place(hold) => self.place(*hold).await,
+            Op::LetGo(hold) => self.let_go(*hold).await,
+            Op::Keep(n, hold) => self.keep(*n, *hold).await,
+            Op::Settle => self.settle().await,
             Op::Repeat(_) | Op::Cancel(_) | Op::Retry(_) => {}
         }
     }
@@ -269,65 +298,6 @@ impl World {
         }
         self.dead.push(lease);
     }
-
-    async fn check(&self) {
-        let totals = self.ledger.totals().await.unwrap();
-        let sum = |metric: &str, store: &str| -> u64 {
-            totals
-                .iter()
-                .filter(|row| row.metric == metric && row.store == store)
-                .map(|row| row.n)
-                .sum()
-        };
-        assert_eq!(
-            sum("accepted", ""),
-            sum("ended", "") + self.ledger.backlog().await.unwrap()
-        );
-        let mut remaining = 0;
-        for id in &self.jobs {
-            remaining += self.ledger.job(*id).await.unwrap().unwrap().remaining;
-        }
-        for store in ["sql", "vector"] {
-            assert_eq!(
-                sum("selected", store),
-                sum("memories", store) + remaining,
-                "{store}: {totals:?}"
-            );
-        }
-    }
-
-    async fn finish(&mut self) {
-        let mut steps = 0;
-        while self.ledger.backlog().await.unwrap() > 0 {
-            self.claim(1_000).await;
-            assert!(!self.leases.is_empty(), "unfinished jobs, and nothing to do");
-            while !self.leases.is_empty() {
-                self.done(0, false).await;
-            }
-            steps += 1;
-            assert!(steps < 50, "a job goes round in circles");
-        }
-        self.check().await;
-        for id in &self.jobs {
-            let job = self.ledger.job(*id).await.unwrap().unwrap();
-            for store in &job.stores {
-                let counted: u64 = Outcome::iter()
-                    .filter_map(|outcome| store.counts.get(outcome.as_str()))
-                    .sum();
-                assert_eq!(counted, job.selected, "{job:?}");
-                let gone = self
-                    .gone
-                    .iter()
-                    .filter(|(of, _, from)| (*of, *from) == (*id, store.store));
-                if !self.written.contains(id) && job.state == State::Succeeded {
-                    let expected = (gone.count() as u64, None);
-                    let absent = store.counts.get("absent").filter(|n| **n > 0);
-                    assert_eq!((store.counts["erased"], absent), expected, "{job:?}");
-                    assert_eq!(job.selected, expected.0, "{job:?}");
-                }
-            }
-        }
-    }
 }
 
 fn job(sizes: &[usize]) -> NewJob {
@@ -357,7 +327,17 @@ proptest! {
             let impatient = LedgerOptions { give_up_after: Duration::ZERO, ..options.clone() };
             let (ledger, impatient) = (Ledger::open(options).unwrap(), Ledger::open(impatient).unwrap());
             ledger.migrate().await.unwrap();
-            let mut world = World { ledger, impatient, jobs: Vec::new(), leases: Vec::new(), dead: Vec::new(), gone: HashSet::new(), written: HashSet::new() };
+            let mut world = World {
+                ledger,
+                impatient,
+                jobs: Vec::new(),
+                leases: Vec::new(),
+                dead: Vec::new(),
+                gone: HashSet::new(),
+                written: HashSet::new(),
+                read: [None; HOLDS.len()],
+                placed: 0,
+            };
             for op in &ops {
                 world.run(op).await;
                 world.check().await;

@@ -83,6 +83,7 @@ fn a_word_is_the_same_in_json() {
         (WarningCode::Mistyped, "mistyped"),
         (WarningCode::NothingSelected, "nothing_selected"),
         (WarningCode::DependentsUncounted, "dependents_uncounted"),
+        (WarningCode::Held, "held"),
     ] {
         same(json!(code), word);
         assert_eq!(code.as_str(), word);

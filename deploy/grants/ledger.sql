@@ -47,6 +47,13 @@ GRANT SELECT, DELETE ON siblings TO lethe_api;
 GRANT SELECT, INSERT, DELETE ON siblings TO lethe_worker;
 GRANT SELECT, UPDATE (n) ON revisions TO lethe_api, lethe_worker;
 
+-- The API places and releases holds. A worker reads which memories they keep, but not who demands them. It marks a hold when
+-- a job becomes held by it.
+GRANT SELECT, INSERT, UPDATE, DELETE ON holds TO lethe_api;
+GRANT SELECT (name, revision, target, table_name, kind, selection, ground, released_at), UPDATE (settled) ON holds TO lethe_worker;
+GRANT SELECT, DELETE ON job_holds TO lethe_api;
+GRANT SELECT, INSERT, UPDATE (n), DELETE ON job_holds TO lethe_worker;
+
 -- Schedules, keys and secrets are the API's alone. A worker does not see them.
 GRANT SELECT, INSERT, UPDATE, DELETE ON schedules TO lethe_api;
 GRANT SELECT, INSERT, UPDATE, DELETE ON api_keys, revoked_keys TO lethe_api;
@@ -60,7 +67,7 @@ GRANT SELECT (id, at), DELETE ON audit_events TO lethe_retention;
 
 -- Receipts: the process that ends a job adds one, the API signs them and gives them their places in the log. Nobody deletes
 -- one: its text and its names leave with its retention.
-GRANT SELECT, INSERT, UPDATE (facts, counts, workers, body, head, signatures, log_index) ON receipts TO lethe_api;
+GRANT SELECT, INSERT, UPDATE (facts, counts, workers, held, body, head, signatures, log_index) ON receipts TO lethe_api;
 GRANT SELECT, INSERT ON receipts TO lethe_worker;
 GRANT SELECT (id, ended_at, body, log_index), UPDATE (body, head, signatures, principal, target, targets) ON receipts TO lethe_retention;
 

@@ -215,6 +215,9 @@ pub enum Scope {
     /// Cancelling, retrying, pausing.
     #[strum(serialize = "jobs:admin")]
     JobsAdmin,
+    /// Placing, reading and releasing legal holds.
+    #[strum(serialize = "holds:admin")]
+    HoldsAdmin,
     /// Reading the audit trail.
     #[strum(serialize = "audit:read")]
     AuditRead,

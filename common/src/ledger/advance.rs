@@ -8,6 +8,7 @@ mod change;
 pub(super) mod close;
 mod end;
 mod found;
+mod held;
 mod look_back;
 mod moving;
 mod phase;

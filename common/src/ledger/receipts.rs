@@ -1,4 +1,4 @@
-//! The receipts of jobs that ended: one for each ending, written by the transaction that ends the job.
+//! The receipts of jobs that ended or became held: one each time, written by the transaction of that event.
 //!
 //! That transaction writes facts only, in one statement. The sequencer makes the statement of them, signs it, and enters
 //! it in the log. No worker has the key.

@@ -1,6 +1,7 @@
 //! The values that workers, callers and the ledger exchange. This module runs no statement.
 
 mod claim;
+mod hold;
 mod job;
 mod job_end;
 mod lease;
@@ -14,6 +15,7 @@ mod wait;
 pub(super) mod warning;
 
 pub use claim::{Ahead, AloneFirst, Claim, Claimed, Lapsed, SmallFirst};
+pub use hold::{HoldCount, HoldRecord, HoldRow, InFlight, PutHold};
 pub use job::{ExecutionOptions, JobFacts, Snapshot};
 pub use job_end::JobEnd;
 pub use lease::{Fence, Lease};

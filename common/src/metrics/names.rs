@@ -19,6 +19,8 @@ pub(super) const WORKERS_GONE: &str = "lethe_workers_gone";
 pub(super) const LOG_LAG: &str = "lethe_log_lag_seconds";
 pub(super) const LOG_ENTRIES: &str = "lethe_log_entries_total";
 pub(super) const RECEIPTS_UNSEQUENCED: &str = "lethe_receipts_unsequenced";
+pub(super) const HOLDS: &str = "lethe_holds";
+pub(super) const HOLDS_UNSETTLED: &str = "lethe_holds_unsettled";
 /// The label of a job. Prometheus takes `job` for itself.
 pub(super) const JOB_ID: &str = "job_id";
 pub(super) const JOB_PROGRESS: &str = "lethe_job_progress_ratio";
@@ -76,7 +78,7 @@ pub(super) const BUCKETS: [(&str, &[f64]); 4] = [
 ];
 
 /// The metrics that are read from the ledger: name, type, help.
-pub(super) const SERVICE: [(&str, &str, &str); 19] = [
+pub(super) const SERVICE: [(&str, &str, &str); 21] = [
     (
         JOBS_ACCEPTED,
         "counter",
@@ -91,14 +93,18 @@ pub(super) const SERVICE: [(&str, &str, &str); 19] = [
     (
         JOBS_OVERDUE,
         "gauge",
-        "Jobs that have not ended and whose deadline has passed.",
+        "Jobs that have not ended, are not held, and whose deadline has passed.",
     ),
     (
         JOBS_DUE_SOON,
         "gauge",
-        "Jobs that have not ended and are due soon, the overdue ones left out.",
+        "Jobs that have not ended, are not held, and are due soon, the overdue ones left out.",
     ),
-    (OLDEST_JOB, "gauge", "Age of the oldest job that has not ended."),
+    (
+        OLDEST_JOB,
+        "gauge",
+        "Age of the oldest job that has not ended and is not held.",
+    ),
     (
         SELECTED,
         "counter",
@@ -149,6 +155,12 @@ pub(super) const SERVICE: [(&str, &str, &str); 19] = [
         RECEIPTS_UNSEQUENCED,
         "gauge",
         "Receipts without a signature and a place in the log; 100000 stands for more.",
+    ),
+    (HOLDS, "gauge", "Legal holds in force."),
+    (
+        HOLDS_UNSETTLED,
+        "gauge",
+        "Legal holds that changed or got held jobs, and whose jobs no API has looked for since; more than 0 for seconds only.",
     ),
     (
         JOB_PROGRESS,

@@ -31,6 +31,10 @@ pub struct Service {
     pub gone: u64,
     /// `Ledger::log_state`.
     pub log: LogState,
+    /// The number of holds in force, of `Ledger::hold_gauges`.
+    pub holds: u64,
+    /// The number of holds whose jobs may have to be queued again, of `Ledger::hold_gauges`.
+    pub holds_unsettled: u64,
 }
 
 impl Service {
@@ -91,6 +95,8 @@ impl Service {
                 }
                 names::LOG_ENTRIES => text::sample(text, name, &[], self.log.entries),
                 names::RECEIPTS_UNSEQUENCED => text::sample(text, name, &[], self.log.unsequenced),
+                names::HOLDS => text::sample(text, name, &[], self.holds),
+                names::HOLDS_UNSETTLED => text::sample(text, name, &[], self.holds_unsettled),
                 names::JOB_PROGRESS => self.per_job(text, name, |job| job.progress),
                 names::JOB_RATE => self.per_job(text, name, |job| job.per_second),
                 _ => unreachable!("every metric of the list above has its arm"),

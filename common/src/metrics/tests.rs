@@ -126,6 +126,8 @@ fn names_types_and_labels() {
     lethe_dependency_up gauge dependency
     lethe_doorbell_misses_total counter -
     lethe_doorbell_rings_total counter direction
+    lethe_holds gauge -
+    lethe_holds_unsettled gauge -
     lethe_http_body_bytes gauge -
     lethe_http_connections gauge -
     lethe_http_connections_refused_total counter reason
@@ -212,6 +214,8 @@ fn every_series_is_there_before_anything_happened() {
         "lethe_workers_gone",
         "lethe_log_lag_seconds",
         "lethe_receipts_unsequenced",
+        "lethe_holds",
+        "lethe_holds_unsettled",
         "lethe_target_unserved{target=\"main\"}",
         "lethe_partition_attempts_total{kind=\"read_back\"}",
         "lethe_retries_total{class=\"rescue\",code=\"none\"}",

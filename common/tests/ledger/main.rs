@@ -163,6 +163,8 @@ mod course;
 mod deadlines;
 mod due;
 mod glances;
+mod held;
+mod holds;
 mod joining;
 mod keys;
 mod leases;

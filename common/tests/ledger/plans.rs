@@ -7,6 +7,7 @@
 mod count;
 mod ended;
 mod fill;
+mod holds;
 mod operating;
 mod tell;
 mod work;
@@ -111,7 +112,7 @@ async fn reads_little(tables: Tables) {
 }
 
 /// Returns the steps. Together they send every statement.
-fn steps(test: &TestLedger) -> [LocalBoxFuture<'_, ()>; 18] {
+fn steps(test: &TestLedger) -> [LocalBoxFuture<'_, ()>; 20] {
     let ledger = &test.ledger;
     [
         work::accepted(ledger).boxed_local(),
@@ -132,6 +133,8 @@ fn steps(test: &TestLedger) -> [LocalBoxFuture<'_, ()>; 18] {
         operating::authenticated(test).boxed_local(),
         operating::reported(test).boxed_local(),
         operating::logged(ledger).boxed_local(),
+        holds::placed(test).boxed_local(),
+        holds::held(test).boxed_local(),
     ]
 }
 

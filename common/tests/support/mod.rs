@@ -28,6 +28,7 @@ pub(crate) fn new_job(partitions: Vec<NewPartition>) -> NewJob {
         not_before: None,
         trace: None,
         places: Vec::new(),
+        warnings: Vec::new(),
         partitions,
     }
 }

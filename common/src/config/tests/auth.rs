@@ -150,6 +150,7 @@ fn a_key_is_found_by_itself_and_opens_its_scopes() {
             "subjects:erase",
             "jobs:read",
             "jobs:admin",
+            "holds:admin",
             "audit:read",
             "receipts:read",
             "metrics:read",

@@ -6,6 +6,7 @@ use sqlx::AnyConnection;
 use super::fingerprints;
 use super::new_job::NewJob;
 use crate::ledger::db::{Inner, LedgerError};
+use crate::ledger::types::warning;
 use crate::receipt::ErasureGround;
 use crate::state::State;
 
@@ -51,6 +52,7 @@ pub(super) fn job_rows(jobs: &[&NewJob], state: State) -> String {
                 (row["fingerprint_key"], row["fingerprints"]) = (json!(key), json!(fingerprints));
             }
             row["places"] = json!(json!(job.places).to_string());
+            row["warnings"] = json!(warning::texts(&job.warnings));
             row
         })
         .collect();
@@ -62,7 +64,7 @@ pub(super) const INSERT_JOBS: &str =
         "INSERT INTO jobs (id, principal, state, kind, target, targets, table_name, subject, query, owner, workspace, memory_kind, dry_run,
             max_selected, expect, per_second, batch_size, max_memories, aborts, slices, opaque_id, schedule, windows, lenient, reference, labels,
             regulation, legal_ground, received_at, deadline_at, trace, not_before, request,
-            idle_since, accepted_at, touched_at, fingerprint_key, fingerprints, places, selected, listed, unfinished,
+            idle_since, accepted_at, touched_at, fingerprint_key, fingerprints, places, warnings, selected, listed, unfinished,
             next_ordinal)
         SELECT e.value->>'id', e.value->>'principal', e.value->>'state', e.value->>'kind', e.value->>'target', e.value->>'targets',
             e.value->>'table', e.value->>'subject', e.value->>'query', e.value->>'owner', e.value->>'workspace', e.value->>'memory_kind',
@@ -73,7 +75,7 @@ pub(super) const INSERT_JOBS: &str =
             COALESCE(CAST(e.value->>'not_before' AS BIGINT), {now}), e.value->>'request',
             CASE WHEN e.value->>'state' = {job.receiving} THEN NULL WHEN CAST(e.value->>'not_before' AS BIGINT) > {now}
                 THEN CAST(e.value->>'not_before' AS BIGINT) ELSE {now} END, {now}, {now},
-            e.value->>'fingerprint_key', e.value->>'fingerprints', e.value->>'places',
+            e.value->>'fingerprint_key', e.value->>'fingerprints', e.value->>'places', e.value->>'warnings',
             CAST(e.value->>'selected' AS BIGINT), CAST(e.value->>'listed' AS BIGINT), CAST(e.value->>'unfinished' AS BIGINT),
             CAST(e.value->>'unfinished' AS BIGINT)
         FROM {each} WHERE TRUE";

@@ -2,7 +2,7 @@
 
 use crate::filter::Filter;
 use crate::job::{JobId, SelectorKind, Subject};
-use crate::ledger::types::{ExecutionOptions, NewPartition, Work};
+use crate::ledger::types::{ExecutionOptions, NewPartition, Warning, Work};
 use crate::receipt::body::Place;
 use crate::selection::Digest;
 
@@ -66,6 +66,8 @@ pub struct NewJob {
     pub trace: Option<String>,
     /// The places that it is about, by the names of the mapping. Its receipts show them.
     pub places: Vec<Place>,
+    /// Facts that its caller should know from the start.
+    pub warnings: Vec<Warning>,
     /// Its first partitions: lists of ids, or a plan (for a dry run, a preview) for each table and name.
     pub partitions: Vec<NewPartition>,
 }

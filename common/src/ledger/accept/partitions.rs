@@ -97,7 +97,7 @@ pub(in crate::ledger) async fn insert_partitions(
         "-- ledger::accept partitions
         WITH busy AS MATERIALIZED (
             SELECT principal FROM (SELECT DISTINCT e.value->>'principal' AS principal FROM {{each}}) AS callers
-            WHERE EXISTS (SELECT 1 FROM jobs WHERE ended_at IS NULL AND not_before <= (SELECT {{now}})
+            WHERE EXISTS (SELECT 1 FROM jobs WHERE ended_at IS NULL AND held_at IS NULL AND not_before <= (SELECT {{now}})
                 AND jobs.principal = callers.principal LIMIT 1 OFFSET {FEW})
         )
         INSERT INTO partitions (job_id, ordinal, kind, target, table_name, route, stores, weight, state, alias, work,

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use serde_json::{Value, json};
+use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row};
 
 use super::close::{Close, FAILED, LEFT, close_partitions};
@@ -71,7 +72,7 @@ pub(super) async fn end(
     };
     let ended = sqlx::query(inner.sql(&format!(
         "-- ledger::advance end
-        UPDATE jobs SET version = version + 1, state = {}, ended_at = {{now}}, error_code = {code},
+        UPDATE jobs SET version = version + 1, state = {}, ended_at = {{now}}, held_at = NULL, error_code = {code},
             preview = e.value->>'preview', endings = endings + CASE WHEN dry_run = 0 THEN 1 ELSE 0 END,
             warnings = COALESCE(warnings || ',' || (e.value->>'warning'), e.value->>'warning', warnings)
         FROM {{each}} WHERE jobs.id = e.value->>'id' AND jobs.id {{in_ids}} AND state IN ({})
@@ -81,15 +82,18 @@ pub(super) async fn end(
     .bind(json!(list).to_string())
     .fetch_all(tx)
     .await?;
-    ended
-        .iter()
-        .map(|row| {
-            let end = JobEnd {
-                id: rows::parsed(row, "jobs", "id")?,
-                state: rows::parsed(row, "jobs", "state")?,
-                duration_ms: row.try_get::<i64, _>("duration")?.max(0),
-            };
-            Ok((end.id, end))
-        })
-        .collect()
+    ends_of(&ended)
+}
+
+/// Returns the ends in rows with the columns `id`, `state` and `duration`, by job.
+pub(super) fn ends_of(ended: &[AnyRow]) -> Result<HashMap<JobId, JobEnd>, LedgerError> {
+    let end = |row: &AnyRow| -> Result<(JobId, JobEnd), LedgerError> {
+        let end = JobEnd {
+            id: rows::parsed(row, "jobs", "id")?,
+            state: rows::parsed(row, "jobs", "state")?,
+            duration_ms: row.try_get::<i64, _>("duration")?.max(0),
+        };
+        Ok((end.id, end))
+    };
+    ended.iter().map(end).collect()
 }

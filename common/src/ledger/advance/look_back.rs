@@ -26,7 +26,7 @@ pub(super) async fn look_back(inner: &Inner, tx: &mut AnyConnection, jobs: &mut 
         WHERE state = {partition.blocked} AND job_id {in_ids} GROUP BY job_id
         UNION ALL
         SELECT job_id, outcome AS what, CAST(SUM(n) AS BIGINT) AS n FROM counts
-        WHERE outcome IN {outcomes.fail_job}
+        WHERE (outcome IN {outcomes.fail_job} OR outcome = {outcome.held})
           AND job_id {in_ids} GROUP BY job_id, outcome
         UNION ALL
         SELECT job_id, code AS what, COUNT(*) AS n FROM items
@@ -42,6 +42,8 @@ pub(super) async fn look_back(inner: &Inner, tx: &mut AnyConnection, jobs: &mut 
         if let Some(job) = jobs.iter_mut().find(|job| job.id == id).filter(|_| n > 0) {
             if what == PartitionState::Blocked.as_str() {
                 job.blocked = n;
+            } else if what == Outcome::Held.as_str() {
+                job.held = n;
             } else if let Ok(outcome) = what.parse::<Outcome>() {
                 // `failed` outranks outcomes that only say that the truth is unknown.
                 job.bad = Some(job.bad.map_or(outcome, |known| known.max(outcome)));

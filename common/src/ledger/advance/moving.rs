@@ -6,6 +6,7 @@ use sqlx::AnyConnection;
 
 use super::end::{close_blocked, end};
 use super::found;
+use super::held::hold_back;
 use super::look_back::look_back;
 use super::phase::{move_on, read_back, unblock};
 use super::step::{JobRow, step};
@@ -22,6 +23,8 @@ use crate::state::Event;
 #[derive(Default)]
 pub(in crate::ledger) struct Advanced {
     pub(in crate::ledger) ended: HashMap<JobId, JobEnd>,
+    /// Jobs that have become held. They go on when a hold is released.
+    pub(in crate::ledger) held: HashMap<JobId, JobEnd>,
     /// Jobs whose next phase has begun: its partitions are due.
     pub(in crate::ledger) due: HashSet<JobId>,
     /// Partitions to be read back now, under the lease that erased them.
@@ -39,8 +42,8 @@ impl Advanced {
     }
 }
 
-/// Moves on the jobs that have no unfinished partition left, and stores the receipts of those that ended. `finishing` are
-/// the partitions that this transaction ends.
+/// Moves on the jobs that have no unfinished partition left, and stores the receipts of those that ended or became held.
+/// `finishing` are the partitions that this transaction ends.
 // All ends of jobs pass here, but those of `record/ends.rs`.
 pub(in crate::ledger) async fn advance(
     inner: &Inner,
@@ -51,9 +54,9 @@ pub(in crate::ledger) async fn advance(
     // A dry run has no receipt: it erased nothing.
     let dry: HashSet<JobId> = jobs.iter().filter(|job| job.dry_run).map(|job| job.id).collect();
     let advanced = move_each(inner, tx, jobs, finishing).await?;
-    let ended = advanced.ended.keys().filter(|id| !dry.contains(id));
-    let ended: Vec<JobId> = ended.copied().collect();
-    receipts::store(inner, tx, &ended).await?;
+    let rest = advanced.ended.keys().chain(advanced.held.keys());
+    let rest: Vec<JobId> = rest.filter(|id| !dry.contains(id)).copied().collect();
+    receipts::store(inner, tx, &rest).await?;
     Ok(advanced)
 }
 
@@ -99,6 +102,7 @@ async fn move_each(
                 move_on(inner, tx, event, &jobs, "state = {partition.blocked}").await?;
                 unblock(inner, tx, &jobs).await?;
             }
+            Event::HeldBack => advanced.held.extend(hold_back(inner, tx, &jobs).await?),
             _ => {
                 if matches!(event, Event::Failed | Event::Stopped) {
                     advanced.totals.extend(close_blocked(inner, tx, &jobs).await?);

@@ -40,6 +40,8 @@ pub(in crate::ledger) struct JobRow {
     pub(in crate::ledger) is_gone: bool,
     /// Blocked partitions, which wait for the next phase or round.
     pub(in crate::ledger) blocked: u64,
+    /// The memories that holds keep, summed over the stores.
+    pub(in crate::ledger) held: u64,
     /// The outcome that forbids success, if there is one.
     pub(in crate::ledger) bad: Option<Outcome>,
     /// The error of a memory that failed by itself, if one did.
@@ -121,11 +123,12 @@ pub(in crate::ledger) fn step(job: &JobRow, max_rounds: u32) -> Option<(Event, O
         // Reading back can no longer make it a success. It would find the failed memories again, and count
         // them twice.
         State::Running if job.bad == Some(Outcome::Failed) => Some((Event::Failed, job.bad_code)),
-        State::Running if job.is_gone && job.bad.is_none() => Some((Event::ErasedAndVerified, None)),
+        State::Running if job.is_gone && job.bad.is_none() && job.held == 0 => Some((Event::ErasedAndVerified, None)),
         State::Running => Some((Event::Erased, None)),
         State::Verifying if job.blocked > 0 && job.round < max_rounds => Some((Event::ResidueFound, None)),
         State::Verifying if job.blocked > 0 => Some((Event::Failed, Some(ErrorCode::Residue))),
         State::Verifying => Some(match job.bad {
+            None if job.held > 0 => (Event::HeldBack, None),
             None => (Event::Verified, None),
             Some(outcome) => (Event::Failed, error_of(outcome, job.bad_code)),
         }),

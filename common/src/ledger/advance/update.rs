@@ -65,6 +65,7 @@ pub(in crate::ledger) async fn update_jobs(
                 ended_after: ended_after.filter(|_| gone.contains(&id)),
                 is_gone: false,
                 blocked: 0,
+                held: 0,
                 bad: None,
                 bad_code: None,
                 expect: rows::parsed_if_any(row, "jobs", "expect")?,

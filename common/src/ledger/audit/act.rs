@@ -66,6 +66,18 @@ pub enum Act {
     /// Schedules were read, with the persons and ids that their jobs name.
     #[strum(serialize = "schedule.read")]
     ScheduleRead,
+    /// A hold was placed, or replaced.
+    #[strum(serialize = "hold.put")]
+    HoldPut,
+    /// A hold was released.
+    #[strum(serialize = "hold.release")]
+    HoldRelease,
+    /// A hold expired.
+    #[strum(serialize = "hold.expire")]
+    HoldExpire,
+    /// Holds were read, with the persons and ids that they name.
+    #[strum(serialize = "hold.read")]
+    HoldRead,
     /// A published mapping was retired.
     #[strum(serialize = "mapping.retire")]
     MappingRetire,
@@ -97,6 +109,8 @@ pub enum Object<'a> {
     Target(&'a str),
     /// A schedule, by its name.
     Schedule(&'a str),
+    /// A hold, by its name.
+    Hold(&'a str),
     /// A mapping, by its target and table.
     Mapping(&'a str, &'a str),
 }
@@ -117,6 +131,7 @@ impl Object<'_> {
             Self::Key(name) => ("key", name.to_owned()),
             Self::Target(name) => ("target", name.to_owned()),
             Self::Schedule(name) => ("schedule", name.to_owned()),
+            Self::Hold(name) => ("hold", name.to_owned()),
             Self::Mapping(target, table) => ("mapping", format!("{target}/{table}")),
         }
     }

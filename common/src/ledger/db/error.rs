@@ -79,7 +79,7 @@ impl LedgerError {
     }
 
     /// Returns whether the database cannot be reached, or serves no statement at all.
-    pub(super) fn is_away(&self) -> bool {
+    pub(in crate::ledger) fn is_away(&self) -> bool {
         let Self::Unavailable(error) = self else { return false };
         let Some(code) = error.as_database_error().and_then(sqlx::error::DatabaseError::code) else {
             return true;

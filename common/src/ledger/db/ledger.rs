@@ -46,6 +46,8 @@ pub(in crate::ledger) struct Inner {
     pub(in crate::ledger) overdue_receipts: AtomicBool,
     /// The receipts that cannot be made.
     pub(in crate::ledger) unmade_receipts: Reported,
+    /// The held jobs that cannot be queued again.
+    pub(in crate::ledger) unqueued_jobs: Reported,
     /// The events of the audit trail that the database has refused to this process.
     pub(in crate::ledger) unwritten_events: AtomicU64,
     /// Notifies the sequencer of this process that something may need a place in the log.
@@ -68,6 +70,7 @@ impl Ledger {
                 overdue_events: AtomicBool::new(false),
                 overdue_receipts: AtomicBool::new(false),
                 unmade_receipts: Reported::default(),
+                unqueued_jobs: Reported::default(),
                 unwritten_events: AtomicU64::new(0),
                 log: Notify::new(),
                 write: pools.write,

@@ -9,7 +9,7 @@ use super::alter::alter;
 use super::error::LedgerError;
 
 /// Tables, and their columns that hold ids or persons.
-const PERSONAL: [(&str, &[&str]); 7] = [
+const PERSONAL: [(&str, &[&str]); 8] = [
     (
         "jobs",
         &[
@@ -28,6 +28,7 @@ const PERSONAL: [(&str, &[&str]); 7] = [
     ("partitions", &["work", "progress", "snapshot", "found", "intent"]),
     ("items", &["memory_key", "memory_id"]),
     ("schedules", &["rights", "job"]),
+    ("holds", &["selection", "said_by"]),
     ("api_keys", &["bound_user", "workspaces"]),
     ("audit_events", &["event"]),
     ("receipts", &["facts", "workers", "body"]),

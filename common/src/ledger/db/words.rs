@@ -38,7 +38,8 @@ pub(in crate::ledger) fn word(placeholder: &str) -> Option<&'static str> {
 /// Returns the list that a placeholder names: `{outcomes.settled}` for the words of all outcomes that settle a memory.
 // Derived from the methods of [`Outcome`], so that a new outcome is in each list to which it belongs.
 pub(in crate::ledger) fn list(placeholder: &str) -> Option<String> {
-    let is_in = match placeholder {
+    let is_in: fn(Outcome) -> bool = match placeholder {
+        "outcomes.all" => |_| true,
         "outcomes.fail_job" => Outcome::fails_job,
         "outcomes.settled" => Outcome::is_settled,
         "outcomes.retried" => Outcome::is_retried,

@@ -166,7 +166,7 @@ impl Ledger {
         Ok(Step::of(due.len() as u64))
     }
 
-    /// Deletes the items, counts, dependents and partitions of forgotten jobs, and with them the ids.
+    /// Deletes the items, counts, dependents, counts by hold and partitions of forgotten jobs, and with them the ids.
     async fn clear_jobs(&self) -> Result<Step, LedgerError> {
         let inner = &self.inner;
         let mut tx = inner.begin().await?;
@@ -193,6 +193,7 @@ impl Ledger {
             ),
             ("counts", "job_id, ordinal, store, outcome", ITEMS),
             ("dependents", "job_id, target, table_name", ITEMS),
+            ("job_holds", "job_id, hold, revision", ITEMS),
             ("partitions", "job_id, ordinal", PARTITIONS),
         ] {
             let sql = format!(

@@ -99,7 +99,8 @@ async fn take(inner: &Inner, tx: &mut AnyConnection, size: u64, entries: &[NewEn
     }
     let signed = "-- ledger::log receipts
         UPDATE receipts SET body = e.value->>'body', head = e.value->>'head', signatures = e.value->>'signatures',
-            log_index = CAST(e.value->>'index' AS BIGINT), facts = NULL, counts = NULL, workers = NULL
+            log_index = CAST(e.value->>'index' AS BIGINT), facts = NULL, counts = NULL, workers = NULL,
+            held = NULL
         FROM {each} WHERE receipts.id {in_ids} AND receipts.id = e.value->>'id' AND receipts.log_index IS NULL";
     let taken = "-- ledger::log events\nDELETE FROM log_pending WHERE id {in_ids}";
     Ok(changes(inner, tx, signed, receipts).await? && changes(inner, tx, taken, events).await?)

@@ -66,13 +66,14 @@ impl Ledger {
         let Some(lifted) = lifted else {
             return audit::commit(inner, tx, by, deed).await;
         };
-        // Pauses that ended before the oldest unfinished job was accepted are deleted. One index lookup for each state.
+        // Pauses that ended before the oldest unfinished job was accepted are deleted. One index lookup for each state. A held
+        // job has no clock, and gets a new one at its release.
         let oldest = |state: State| {
             let state = state.as_str();
             format!("SELECT MIN(accepted_at) AS oldest_at FROM jobs WHERE ended_at IS NULL AND state = {{job.{state}}}")
         };
         let states: Vec<String> = State::iter()
-            .filter(|state| !state.is_ended())
+            .filter(|state| !state.rests())
             .map(|state| format!("SELECT ({}) AS oldest_at", oldest(state)))
             .collect();
         sqlx::query(inner.sql(&format!(

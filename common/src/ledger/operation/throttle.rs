@@ -40,14 +40,15 @@ impl Ledger {
         let mut tx = inner.begin().await?;
         let pace = per_second.map_or(0.0, |pace| pace.max(SLOWEST));
         // In the statement, so that a batch that is just being reserved counts. The next look recomputes the job's
-        // idle time.
+        // idle time. A held job has none.
         let till = "CASE WHEN throttled_till <= {now} OR $2 > 0 AND $2 <= per_second THEN throttled_till
             WHEN $2 > 0 AND per_second IS NOT NULL
                 THEN {now} + CAST((throttled_till - {now}) * per_second / $2 AS BIGINT)
             ELSE {now} END";
         let changed = sqlx::query(inner.sql(&format!(
             "-- ledger::throttle
-            UPDATE jobs SET version = version + 1, per_second = CASE WHEN $2 > 0 THEN $2 END, throttled_till = {till}, idle_since = accepted_at,
+            UPDATE jobs SET version = version + 1, per_second = CASE WHEN $2 > 0 THEN $2 END, throttled_till = {till},
+                idle_since = CASE WHEN held_at IS NULL THEN accepted_at END,
                 throttled_ms = throttled_ms - (throttled_till - ({till}))
             WHERE id = $1 AND {UNENDED} AND state <> {{job.receiving}} RETURNING id"
         )))

@@ -15,7 +15,7 @@ use crate::job::{JobId, Outcome};
 use crate::ledger::db::{Inner, LedgerError, rows};
 use crate::ledger::views::{Attempt, CountRow, Counted, StoreCounts};
 use crate::receipt::body::{
-    Body, Extended, Method, OfJob, OfRequest, ReadBackMethod, ReadBackOf, ReadBackResult, Remains, Removal,
+    Body, Extended, HeldBy, Method, OfJob, OfRequest, ReadBackMethod, ReadBackOf, ReadBackResult, Remains, Removal,
     SelectionOf, StoreOf, Times, VERSION,
 };
 use crate::receipt::fingerprint::FingerprintKey;
@@ -77,7 +77,7 @@ pub(in crate::ledger) async fn unsequenced(inner: &Inner, most: u32) -> Result<M
 async fn page(inner: &Inner, after: &str, most: u32) -> Result<Vec<AnyRow>, LedgerError> {
     let read = sqlx::query(inner.sql(
         "-- ledger::receipts unsequenced
-        SELECT id, job_id, ending, state, principal, ended_at, facts, counts, workers,
+        SELECT id, job_id, ending, state, principal, ended_at, facts, counts, workers, held,
             (SELECT fingerprint_key FROM jobs WHERE jobs.id = receipts.job_id) AS fingerprint_key
         FROM receipts WHERE log_index IS NULL AND id > $2 ORDER BY id LIMIT $1",
     ))
@@ -106,6 +106,7 @@ fn one(row: &AnyRow) -> Result<Unsequenced, LedgerError> {
         ended_at: row.try_get("ended_at")?,
         stores: counts(row)?,
         ran_by: key.map(|key| ran_by(row, &key)).transpose()?.unwrap_or_default(),
+        held: held_by(row)?,
     };
     let corrupt = || LedgerError::Corrupt {
         table: "receipts",
@@ -147,6 +148,16 @@ fn ran_by(row: &AnyRow, key: &FingerprintKey) -> Result<Vec<String>, LedgerError
     Ok(names.iter().flatten().map(|name| key.worker(name)).collect())
 }
 
+/// Returns the holds that kept memories of a job at its end, by name.
+fn held_by(row: &AnyRow) -> Result<Vec<HeldBy>, LedgerError> {
+    let mut held: Vec<HeldBy> = match row.try_get::<Option<String>, _>("held")? {
+        Some(_) => rows::json(row, "receipts", "held")?,
+        None => Vec::new(),
+    };
+    held.sort_unstable_by(|one, other| (&one.hold, one.ground.as_str()).cmp(&(&other.hold, other.ground.as_str())));
+    Ok(held)
+}
+
 /// The parts of a statement that are no facts of the job's row.
 struct Stated {
     id: Uuid,
@@ -156,6 +167,7 @@ struct Stated {
     ended_at: i64,
     stores: Vec<StoreCounts>,
     ran_by: Vec<String>,
+    held: Vec<HeldBy>,
 }
 
 impl Stated {
@@ -170,7 +182,8 @@ impl Stated {
         let begins = earlier.iter().map(|attempt| attempt.started_at).chain([facts.started]);
         let begun: Vec<Time> = begins.flatten().map(Time::from).collect();
         let completed = Time::from(self.ended_at);
-        let succeeded = self.state == State::Succeeded;
+        // Memories that a hold keeps are exempted: the others are gone.
+        let is_gone = matches!(self.state, State::Succeeded | State::Held);
         let result = read_back(self.state, facts.code.as_deref());
         let extended = match (facts.extended_from, facts.extension.as_deref()) {
             (Some(from), Some(reason)) => Some(Extended {
@@ -221,10 +234,10 @@ impl Stated {
                 rounds: facts.rounds,
             },
             removal: Removal {
-                logical: (succeeded && erased > 0 && stayed == 0).then_some(completed),
+                logical: (is_gone && erased > 0 && stayed == 0).then_some(completed),
                 physical: None,
             },
-            held: Vec::new(),
+            held: self.held,
             recipients: Vec::new(),
             ran_by: self.ran_by,
             remains: Remains {
@@ -250,7 +263,7 @@ fn most(stores: &[StoreCounts], outcome: Outcome) -> u64 {
 // A job that fails for another reason may have been read back in part. The receipt does not claim it.
 fn read_back(state: State, code: Option<&str>) -> ReadBackResult {
     match state {
-        State::Succeeded => ReadBackResult::NothingLeft,
+        State::Succeeded | State::Held => ReadBackResult::NothingLeft,
         State::Failed if code == Some(ErrorCode::Residue.as_str()) => ReadBackResult::Residue,
         _ => ReadBackResult::NotDone,
     }

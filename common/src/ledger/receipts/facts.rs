@@ -17,11 +17,12 @@ pub(in crate::ledger) const COLUMNS: [&str; 8] = [
     "facts",
 ];
 
-/// The values of [`COLUMNS`], from the row of a job that has ended.
+/// The values of [`COLUMNS`], from the row of a job that has ended or is held.
 // JSON with the database's own function: the statement that ends a small job has the row and makes no round trip for it.
 pub(in crate::ledger) const VALUES: &str =
     "jobs.id AS job_id, jobs.endings AS ending, jobs.state AS state, jobs.principal AS principal,
-            COALESCE(jobs.target, '') AS target, jobs.targets AS targets, jobs.ended_at AS ended_at,
+            COALESCE(jobs.target, '') AS target, jobs.targets AS targets,
+            COALESCE(jobs.ended_at, jobs.held_at) AS ended_at,
             CAST({object}('attempt', jobs.attempt, 'selector', jobs.kind, 'reference', jobs.reference,
                 'regulation', jobs.regulation, 'ground', jobs.legal_ground, 'accepted', jobs.accepted_at,
                 'received', jobs.received_at, 'deadline', jobs.deadline_at, 'extended_from', jobs.extended_from,

@@ -22,7 +22,7 @@ pub struct ReceiptRow {
     pub job: JobId,
     /// The number of the ending: 1, and one more for each retry that ended.
     pub ending: u64,
-    /// The state in which the job ended.
+    /// The state in which the job ended, or `held`.
     pub state: State,
     /// The caller that asked for the job.
     pub principal: String,

@@ -1,4 +1,4 @@
-//! Storing receipts, inside the transaction that ends their jobs.
+//! Storing receipts, inside the transaction that ends their jobs or makes them held.
 //!
 //! If the process dies here, neither the end nor its receipt has happened. A unique index refuses a second receipt for
 //! one ending.
@@ -19,7 +19,7 @@ const WORKERS: usize = 16;
 // A longer time limit would be a round trip more for each job that ends in a transaction.
 const PARTITIONS: usize = 10_000;
 
-/// Stores the receipts of jobs that this transaction has ended.
+/// Stores the receipts of jobs that this transaction has ended or made held.
 // One statement for all jobs. It holds only texts that the ledger stored before: a text that the database refuses would
 // make the job endless.
 pub(in crate::ledger) async fn store(inner: &Inner, tx: &mut AnyConnection, jobs: &[JobId]) -> Result<(), LedgerError> {
@@ -39,14 +39,16 @@ fn text() -> String {
     let (columns, counts) = (COLUMNS.join(", "), counts_text("= jobs.id"));
     format!(
         "-- ledger::receipts store
-        INSERT INTO receipts (id, {columns}, counts, workers)
+        INSERT INTO receipts (id, {columns}, counts, workers, held)
         SELECT e.value->>'receipt', {VALUES},
             (SELECT CAST({{list}}({{object}}('source', counted.source, 'target', counted.target, 'stores', counted.stores,
                 'word', counted.word, 'n', counted.n)) AS TEXT) FROM ({counts}) AS counted),
             (SELECT CAST({{list}}(ran.worker) AS TEXT) FROM
                 (SELECT DISTINCT worker FROM
                     (SELECT worker FROM partitions WHERE job_id = jobs.id AND worker IS NOT NULL LIMIT {PARTITIONS}) AS looked
-                LIMIT {WORKERS}) AS ran)
+                LIMIT {WORKERS}) AS ran),
+            (SELECT CAST({{list}}({{object}}('hold', kept.hold, 'ground', kept.ground, 'memories', kept.n)) AS TEXT) FROM
+                (SELECT hold, ground, CAST(SUM(n) AS BIGINT) AS n FROM job_holds WHERE job_id = jobs.id GROUP BY hold, ground) AS kept)
         FROM {{each}} JOIN jobs ON jobs.id = e.value->>'id' AND jobs.id {{in_ids}}"
     )
 }
@@ -81,7 +83,15 @@ mod tests {
         // The first two end jobs, and `advance` or `record/ends.rs` stores their receipts. A retry only resets the time.
         let known = ["advance/end.rs", "advance/update.rs", "ending/retry/attempt.rs"];
         assert_eq!(with("ended_at = "), BTreeSet::from(known.map(str::to_owned)));
-        let endings = ["advance/end.rs", "advance/update.rs"];
+        // The first makes jobs held, and `advance` stores their receipts. An end, a retry and a release only reset the time.
+        let known = [
+            "advance/held.rs",
+            "advance/end.rs",
+            "ending/held/requeue.rs",
+            "ending/retry/attempt.rs",
+        ];
+        assert_eq!(with("held_at = "), BTreeSet::from(known.map(str::to_owned)));
+        let endings = ["advance/end.rs", "advance/held.rs", "advance/update.rs"];
         assert_eq!(with("endings = endings + "), BTreeSet::from(endings.map(str::to_owned)));
         let stores = ["advance/moving.rs"];
         assert_eq!(with("receipts::store("), BTreeSet::from(stores.map(str::to_owned)));

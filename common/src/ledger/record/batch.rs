@@ -7,7 +7,7 @@ use super::prepared::{Prepared, Recording};
 use crate::error_code::ErrorCode;
 use crate::job::{Outcome, StoreKind};
 use crate::ledger::db::{Ledger, LedgerError};
-use crate::ledger::types::{Lease, NewPartition, Snapshot, WarningCode};
+use crate::ledger::types::{HoldCount, Lease, NewPartition, Snapshot, WarningCode};
 use crate::selection::Selection;
 use crate::state::State;
 
@@ -49,6 +49,8 @@ pub struct Delta {
     pub warning: Option<WarningCode>,
     /// The number of rows deleted with the memories, by dependent table.
     pub dependents: BTreeMap<String, u64>,
+    /// The number of memories that each hold keeps. A memory counts once, for one hold.
+    pub holds: Vec<HoldCount>,
 }
 
 impl Delta {
@@ -123,9 +125,9 @@ pub enum After {
         /// Whether other partitions are due to be read back, of this job or of jobs recorded with it.
         others: bool,
     },
-    /// The job has ended. Only one record of a job gets this answer; others get [`After::Ended`].
+    /// The job has ended, or has become held. Only one record of a job gets this answer; others get [`After::Ended`].
     JobEnded {
-        /// The final state.
+        /// The final state, or `held`.
         state: State,
         /// Milliseconds since it could have started.
         duration_ms: i64,

@@ -66,7 +66,7 @@ pub(super) async fn end_at_once(inner: &Inner, records: &[&Prepared]) -> Result<
 fn may_end(records: &[&Prepared]) -> bool {
     let mut jobs = HashSet::new();
     records.iter().all(|record| {
-        let is_simple = record.planned.is_empty() && record.dependents.is_empty();
+        let is_simple = record.planned.is_empty() && record.dependents.is_empty() && record.holds.is_empty();
         let is_settled = !record.conflicts && !record.repeats;
         let is_whole = record.end == End::Gone && record.change.gone.is_some();
         is_whole && is_simple && is_settled && jobs.insert(record.job())

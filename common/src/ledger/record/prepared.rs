@@ -29,6 +29,8 @@ pub(super) struct Prepared {
     pub(super) counts: Vec<Value>,
     pub(super) items: Vec<Value>,
     pub(super) dependents: Vec<Value>,
+    /// The memories that holds keep.
+    pub(super) holds: Vec<Value>,
     pub(super) change: JobChange,
     pub(super) planned: Vec<NewPartition>,
     /// The snapshot for the planned partitions.
@@ -75,7 +77,8 @@ impl Recording {
     /// Returns roughly the number of rows that it writes.
     pub(super) fn size(&self) -> usize {
         let size = |record: &Prepared| {
-            1 + record.counts.len() + record.items.len() + record.dependents.len() + record.planned.len()
+            let counted = record.counts.len() + record.dependents.len() + record.holds.len();
+            1 + counted + record.items.len() + record.planned.len()
         };
         self.0.iter().map(size).sum()
     }
@@ -123,6 +126,7 @@ impl Prepared {
             counts: counts(record),
             items: items(record),
             dependents: dependents(record),
+            holds: holds(record),
             change: change(record),
             planned: record.delta.planned.clone(),
             snapshot: bound(record).or(record.lease.snapshot.as_deref()).map(str::to_owned),
@@ -215,6 +219,16 @@ fn dependents(record: &Record<'_>) -> Vec<Value> {
     taken
         .map(|(table, n)| json!({"job": lease.job.id, "target": lease.route.target, "table": table, "n": n}))
         .collect()
+}
+
+fn holds(record: &Record<'_>) -> Vec<Value> {
+    let kept = record.delta.holds.iter().filter(|kept| kept.n > 0);
+    kept.map(|kept| {
+        json!({
+            "job": record.lease.job.id, "hold": kept.hold, "revision": kept.revision, "ground": kept.ground, "n": kept.n,
+        })
+    })
+    .collect()
 }
 
 fn change(record: &Record<'_>) -> JobChange {

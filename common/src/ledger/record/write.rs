@@ -2,6 +2,8 @@
 
 use std::collections::{HashMap, HashSet};
 
+use serde_json::Value;
+
 use super::credit;
 use super::ends::end_at_once;
 use super::jobs::{abort, job_changes, planned};
@@ -11,6 +13,7 @@ use crate::job::JobId;
 use crate::ledger::accept::insert_partitions;
 use crate::ledger::advance;
 use crate::ledger::db::{Grouped, Inner, LedgerError};
+use crate::ledger::holds;
 use crate::ledger::types::Fence;
 use crate::state::State;
 
@@ -76,6 +79,8 @@ async fn write(inner: &Inner, records: &[&Prepared]) -> Result<Vec<Recorded>, Le
     insert_counts(inner, &mut tx, &kept).await?;
     insert_items(inner, &mut tx, &kept).await?;
     add_dependents(inner, &mut tx, &kept).await?;
+    let counted: Vec<&Value> = kept.iter().flat_map(|record| &record.holds).collect();
+    holds::add(inner, &mut tx, &counted).await?;
     credit::credit(inner, &mut tx, &kept).await?;
     let mut jobs = advance::update_jobs(inner, &mut tx, &job_changes(&kept)).await?;
     let gone = kept
@@ -106,7 +111,7 @@ async fn write(inner: &Inner, records: &[&Prepared]) -> Result<Vec<Recorded>, Le
         .add_totals(&mut tx, totals.chain(stopped).chain(advanced.totals))
         .await?;
     tx.commit().await?;
-    if !advanced.ended.is_empty() {
+    if !advanced.ended.is_empty() || !advanced.held.is_empty() {
         inner.log.notify_one();
     }
     Ok(records
@@ -120,8 +125,8 @@ async fn write(inner: &Inner, records: &[&Prepared]) -> Result<Vec<Recorded>, Le
                     cancelling: cancelling.contains(&id),
                     per_second: paces.get(&id).copied().flatten(),
                 }
-            } else if let Some(end) = advanced.ended.remove(&id) {
-                // Only the first of its records in this transaction reports the end.
+            } else if let Some(end) = advanced.ended.remove(&id).or_else(|| advanced.held.remove(&id)) {
+                // Only the first of its records in this transaction reports it.
                 Recorded::JobEnded {
                     state: end.state,
                     duration_ms: end.duration_ms,

@@ -10,6 +10,7 @@ use super::stored::{COLUMNS, ScheduleRow, schedule};
 use crate::ledger::accept::{self, NewJob};
 use crate::ledger::db::rows::UNENDED;
 use crate::ledger::db::{Inner, Ledger, LedgerError};
+use crate::ledger::holds::{self, WAITS};
 use crate::ledger::log::IS_WAITING;
 use crate::ledger::totals::{Increment, TotalsMetric};
 use crate::ledger::types::Run;
@@ -17,9 +18,9 @@ use crate::ledger::types::Run;
 /// The condition that a schedule's time has not been taken yet: same revision, same time, not paused.
 const TAKEN: &str = "name = $1 AND revision = $2 AND next_run_at = $3 AND paused = 0";
 
-/// Returns the condition that the previous job has not ended.
+/// Returns the condition that the previous job has not ended and is not held. A hold may last for years.
 fn unfinished() -> String {
-    format!("EXISTS (SELECT 1 FROM jobs WHERE jobs.id = schedules.last_job AND {UNENDED})")
+    format!("EXISTS (SELECT 1 FROM jobs WHERE jobs.id = schedules.last_job AND {UNENDED} AND jobs.held_at IS NULL)")
 }
 
 /// A page of due schedules.
@@ -47,6 +48,8 @@ pub struct NextSchedule {
     pub wait: Option<u64>,
     /// Whether the sequencer has work.
     pub log_waits: bool,
+    /// The milliseconds until a hold needs somebody: 0 if jobs may have to be queued again, `None` without holds.
+    pub holds_wait: Option<u64>,
 }
 
 impl Ledger {
@@ -87,12 +90,12 @@ impl Ledger {
         })
     }
 
-    /// Returns when the next schedule is due, and whether something has no place in the log yet.
-    // One statement for both: an idle api sends few.
+    /// Returns when the next schedule is due, whether something has no place in the log yet, and when a hold needs a look.
+    // One statement for all: an idle api sends few.
     pub async fn next_schedule(&self) -> Result<NextSchedule, LedgerError> {
         let text = format!(
             "-- ledger::next_schedule
-            SELECT MIN(next_run_at) - {{now}} AS wait, {IS_WAITING} AS log_waits
+            SELECT MIN(next_run_at) - {{now}} AS wait, {IS_WAITING} AS log_waits, {WAITS}
             FROM schedules WHERE next_run_at IS NOT NULL AND paused = 0"
         );
         let row = sqlx::query(self.inner.sql(&text)).fetch_one(&self.inner.read).await?;
@@ -100,6 +103,7 @@ impl Ledger {
         Ok(NextSchedule {
             wait: wait.map(|wait| u64::try_from(wait).unwrap_or(0)),
             log_waits: row.try_get::<i64, _>("log_waits")? == 1,
+            holds_wait: holds::wait(&row)?,
         })
     }
 

@@ -221,7 +221,8 @@ impl Ledger {
             // Its `give_up_after` limit starts anew: the ledger no longer knows the former windows.
             sqlx::query(inner.sql(&format!(
                 "-- ledger::replace_schedule job
-                UPDATE jobs SET version = version + 1, windows = $2, idle_since = accepted_at,
+                UPDATE jobs SET version = version + 1, windows = $2,
+                    idle_since = CASE WHEN held_at IS NULL THEN accepted_at END,
                     progressed_at = CASE WHEN windows IS DISTINCT FROM $2 THEN {{now}} ELSE progressed_at END,
                     not_before = CASE WHEN not_before > {{now}} THEN {{now}} ELSE not_before END
                 WHERE id = $1 AND {UNENDED}",

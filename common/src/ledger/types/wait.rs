@@ -12,6 +12,8 @@ use crate::job::StoreKind;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, EnumIter, IntoStaticStr)]
 #[strum(serialize_all = "snake_case")]
 pub enum WaitReason {
+    /// Only holds keep its memories.
+    Hold,
     /// No window of its schedule is open.
     Window,
     /// Its request names a later start.
@@ -119,6 +121,10 @@ impl fmt::Display for Wait {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (since, until) = (at("since", self.since), at("at", self.until));
         match self.reason {
+            WaitReason::Hold => write!(
+                f,
+                "A hold keeps memories of the job{since}; it goes on when the hold is released."
+            ),
             WaitReason::Window if until.is_empty() => f.write_str("No window of its schedule is open."),
             WaitReason::Window => write!(f, "No window of its schedule is open; the next one opens{until}."),
             WaitReason::NotBefore => write!(f, "The job starts{until}, as its request demands."),

@@ -30,6 +30,8 @@ pub enum WarningCode {
     /// A worker died or lost its lease between deleting dependent rows and recording their number: more rows
     /// were deleted than counted.
     DependentsUncounted,
+    /// A hold may keep memories of the job.
+    Held,
 }
 
 impl WarningCode {
@@ -43,6 +45,15 @@ impl WarningCode {
 pub(in crate::ledger) fn text(code: WarningCode, route: &Route) -> String {
     let (target, table) = (Some(route.target.clone()), Some(route.table.clone()));
     serde_json::json!(Warning { code, target, table }).to_string()
+}
+
+/// Returns warnings in the same format; `None`: there are none.
+pub(in crate::ledger) fn texts(warnings: &[Warning]) -> Option<String> {
+    let texts: Vec<_> = warnings
+        .iter()
+        .map(|warning| serde_json::json!(warning).to_string())
+        .collect();
+    (!texts.is_empty()).then(|| texts.join(","))
 }
 
 /// Returns a warning about a whole job, in the same format.

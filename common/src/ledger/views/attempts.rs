@@ -20,7 +20,7 @@ pub struct Attempt {
     pub error_code: Option<StoredCode>,
     /// The time at which its first partition was claimed, in milliseconds since 1970.
     pub started_at: Option<i64>,
-    /// The time of its end, in milliseconds since 1970.
+    /// The time of its end, or since when it is held, in milliseconds since 1970.
     pub ended_at: Option<i64>,
     /// Its own counts, by store, without the memories that earlier attempts settled.
     pub stores: Vec<StoreCounts>,
@@ -56,7 +56,7 @@ impl Attempt {
             state: job.state,
             error_code: job.error_code.clone(),
             started_at: job.started_at,
-            ended_at: job.ended_at,
+            ended_at: job.ended_at.or(job.held_at),
             stores,
         }
     }

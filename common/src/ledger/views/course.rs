@@ -50,7 +50,7 @@ impl Ledger {
         let row = sqlx::query(self.inner.sql(
             "-- ledger::course
             SELECT id, course, accounted, progressed_at - started_at AS progressed,
-                COALESCE(ended_at, {now}) - started_at AS passed
+                COALESCE(ended_at, held_at, {now}) - started_at AS passed
             FROM jobs WHERE id = $1 AND course IS NOT NULL AND started_at IS NOT NULL",
         ))
         .bind(id.to_string())

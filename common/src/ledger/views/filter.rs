@@ -21,8 +21,8 @@ pub enum Whose {
     OfOrAbout(String, BTreeSet<String>),
 }
 
-/// The deadline of a job that has not ended, as the index of such jobs has it.
-pub(super) const DUE: &str = "CASE WHEN ended_at IS NULL THEN deadline_at END";
+/// The deadline of a job that has not ended.
+const DUE: &str = "CASE WHEN ended_at IS NULL THEN deadline_at END";
 
 /// The greatest id. No job has it. A bound that is always there lets the database begin at the cursor.
 pub(super) const LAST: JobId = JobId(Uuid::max());

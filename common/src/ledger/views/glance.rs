@@ -54,8 +54,10 @@ pub struct GlancePage {
 }
 
 /// The columns of a glance. The counts and partitions of a job are not among them: they cost most of reading a job.
-const COLUMNS: &str = "id, (id || '') AS place, principal, targets, target, table_name, subject, owner, workspace, state, error_code,
-    accepted_at, not_before, progressed_at, reserved_at, throttled_till, windows, ended_at, forgotten_at, {now} AS now_ms";
+const COLUMNS: &str =
+    "id, (id || '') AS place, principal, targets, target, table_name, subject, owner, workspace, state, error_code,
+    accepted_at, not_before, progressed_at, reserved_at, throttled_till, windows, ended_at, held_at,
+    forgotten_at, {now} AS now_ms";
 
 /// The number of values that the statement binds before those of its conditions.
 const BOUND: usize = 3;
@@ -178,7 +180,7 @@ fn of_caller(only: &str) -> String {
     let states = MOVING.map(|state| format!("{{job.{}}}", state.as_str())).join(", ");
     let most = MOVING.len();
     all(&format!(
-        "SELECT {COLUMNS} FROM jobs WHERE ended_at IS NULL AND ('' || state) IN ({states}){only}
+        "SELECT {COLUMNS} FROM jobs WHERE ended_at IS NULL AND held_at IS NULL AND ('' || state) IN ({states}){only}
         ORDER BY not_before LIMIT {most} * $2"
     ))
 }

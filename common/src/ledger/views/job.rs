@@ -78,6 +78,8 @@ pub struct JobView {
     pub started_at: Option<i64>,
     /// The time of its end.
     pub ended_at: Option<i64>,
+    /// The time since when only holds keep memories of it; absent: it is not held.
+    pub held_at: Option<i64>,
     /// The time at which its ids left the ledger.
     pub forgotten_at: Option<i64>,
     /// The number of the attempt: 1, and one more for each retry by a person.
@@ -116,7 +118,7 @@ const JOB_COLUMNS: &str =
     "id, version, principal, state, kind, target, targets, table_name, dry_run, max_selected, expect, preview, per_second,
     throttled_till, throttled_ms, reserved_at, batch_size, slices, opaque_id, schedule, reference, labels, windows, task_forgotten,
     regulation, legal_ground, received_at, deadline_at, extended_from, extension,
-    progressed_at, rate, accepted_at, not_before, started_at, ended_at, forgotten_at, attempt, settled, attempts, carried, round, selected, error_code, summary,
+    progressed_at, rate, accepted_at, not_before, started_at, ended_at, held_at, forgotten_at, attempt, settled, attempts, carried, round, selected, error_code, summary,
     version_erased, snapshot, '[' || warnings || ']' AS warnings,
     {now} AS now_ms,
     (SELECT CAST(COALESCE(SUM(remaining), 0) AS BIGINT) FROM partitions
@@ -139,13 +141,19 @@ impl Ledger {
         })
     }
 
-    /// Returns whether a job has ended; `false` for an unknown job.
-    pub async fn has_ended(&self, id: JobId) -> Result<bool, LedgerError> {
-        let ended = sqlx::query("SELECT 1 AS ended FROM jobs WHERE id = $1 AND ended_at IS NOT NULL")
-            .bind(id.to_string())
-            .fetch_optional(&self.inner.read)
-            .await?;
-        Ok(ended.is_some())
+    /// Returns whether a job has ended or is held, so that no worker moves it on; `false` for an unknown job.
+    ///
+    /// # Errors
+    ///
+    /// [`LedgerError::Unavailable`] if the database did not answer.
+    pub async fn rests(&self, id: JobId) -> Result<bool, LedgerError> {
+        let rests = sqlx::query(self.inner.sql(
+            "-- ledger::rests\nSELECT 1 AS rests FROM jobs WHERE id = $1 AND (ended_at IS NOT NULL OR held_at IS NOT NULL)",
+        ))
+        .bind(id.to_string())
+        .fetch_optional(&self.inner.read)
+        .await?;
+        Ok(rests.is_some())
     }
 
     /// Returns a small job, as [`Ledger::job`] does. Simultaneous callers share the reads.
@@ -192,13 +200,14 @@ async fn views(inner: &Inner, rows: &[AnyRow]) -> Result<Vec<JobView>, LedgerErr
     let (mut ids, mut open) = (Vec::with_capacity(rows.len()), Vec::new());
     for row in rows {
         let id = json!({"id": row.try_get::<String, _>("id")?});
-        if row.try_get::<Option<i64>, _>("ended_at")?.is_none() {
+        let (ended_at, held_at): (Option<i64>, Option<i64>) = (row.try_get("ended_at")?, row.try_get("held_at")?);
+        if ended_at.or(held_at).is_none() {
             open.push(id.clone());
         }
         ids.push(id);
     }
     let mut counts = counts_of(inner, &json!(ids).to_string()).await?;
-    // A caller that waits for the end of a job reads it when it has ended.
+    // A caller that waits for the end of a job reads it when it has ended. A held job has no open partition.
     let waits = if open.is_empty() {
         Waits::default()
     } else {
@@ -229,8 +238,10 @@ fn view(row: &AnyRow, stores: Vec<StoreCounts>, waits: &Waits, soon: Duration) -
             .map(|n| u64::try_from(n).unwrap_or(0)))
     };
     let (now, ended_at): (i64, Option<i64>) = (row.try_get("now_ms")?, row.try_get("ended_at")?);
+    let held_at: Option<i64> = row.try_get("held_at")?;
+    let rests_since = ended_at.or(held_at);
     // The reserved time that has not passed yet.
-    let ahead = row.try_get::<i64, _>("throttled_till")? - ended_at.unwrap_or(now);
+    let ahead = row.try_get::<i64, _>("throttled_till")? - rests_since.unwrap_or(now);
     let ahead = u64::try_from(ahead).unwrap_or(0);
     let waits_for = match ended_at {
         None => waits.of_job(row.try_get("id")?, &facts(row, now)?),
@@ -254,7 +265,7 @@ fn view(row: &AnyRow, stores: Vec<StoreCounts>, waits: &Waits, soon: Duration) -
         },
         per_second: row.try_get("per_second")?,
         throttled_ms: rows::number(row, "throttled_ms")?.saturating_sub(ahead),
-        throttled_for_ms: if ended_at.is_some() { 0 } else { ahead },
+        throttled_for_ms: if rests_since.is_some() { 0 } else { ahead },
         batch: optional("batch_size")?,
         slices: optional("slices")?,
         opaque_id: row.try_get("opaque_id")?,
@@ -268,6 +279,7 @@ fn view(row: &AnyRow, stores: Vec<StoreCounts>, waits: &Waits, soon: Duration) -
         not_before: row.try_get("not_before")?,
         started_at: row.try_get("started_at")?,
         ended_at,
+        held_at,
         forgotten_at: row.try_get("forgotten_at")?,
         attempt: rows::number(row, "attempt")?,
         attempts: Vec::new(),
@@ -275,7 +287,7 @@ fn view(row: &AnyRow, stores: Vec<StoreCounts>, waits: &Waits, soon: Duration) -
         round: rows::number(row, "round")?,
         selected: rows::number(row, "selected")?,
         remaining: rows::number(row, "remaining")?,
-        recent_rate: recent_rate(row, now)?.filter(|_| ended_at.is_none()),
+        recent_rate: recent_rate(row, now)?.filter(|_| rests_since.is_none()),
         error_code: rows::code(row, "error_code")?,
         version_erased: row.try_get("version_erased")?,
         snapshot: row.try_get("snapshot")?,
@@ -332,6 +344,7 @@ pub(super) fn facts(row: &AnyRow, now: i64) -> Result<Facts, LedgerError> {
         accepted_at: row.try_get("accepted_at")?,
         not_before: row.try_get("not_before")?,
         progressed_at: row.try_get("progressed_at")?,
+        held_at: row.try_get("held_at")?,
         reserved_at: row.try_get("reserved_at")?,
         throttled_till: row.try_get("throttled_till")?,
         windows,

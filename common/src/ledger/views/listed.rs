@@ -29,13 +29,16 @@ impl Ledger {
     /// # Errors
     ///
     /// [`LedgerError::Unavailable`] if the database did not answer.
-    // A retry adds partitions with ids of the others. Only the original ones are read back.
+    // A retry adds partitions with ids of the others, and so does the release of a hold. The first one that is read back, or
+    // was before a release, is an original one, and the other original ones are like it.
     pub async fn first_ids(&self, id: JobId, most: usize) -> Result<ListedIds, LedgerError> {
         let found = sqlx::query(self.inner.sql(&format!(
             "-- ledger::first ids
             SELECT p.job_id AS job_id, p.ordinal AS ordinal, p.work AS work, j.memory_kind AS memory_kind
             FROM jobs j JOIN partitions p ON p.job_id = j.id
-            WHERE j.id = $1 AND j.kind = {{selector.ids}} AND j.forgotten_at IS NULL AND p.job_id = $1 AND p.reads_back = 1
+            WHERE j.id = $1 AND j.kind = {{selector.ids}} AND j.forgotten_at IS NULL AND p.job_id = $1
+                AND p.reads_back > 0 AND p.reads_back =
+                    (SELECT q.reads_back FROM partitions q WHERE q.job_id = $1 AND q.reads_back > 0 ORDER BY q.ordinal LIMIT 1)
             ORDER BY p.ordinal LIMIT {}",
             PARTITIONS + 1
         )))

@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 
 use sqlx::Row;
 
-use super::filter::DUE;
 use crate::job::JobId;
 use crate::ledger::db::{Ledger, LedgerError, rows};
 use crate::schedule::Windows;
+
+/// The deadline of a job that has not ended and is not held, as the index of such jobs has it.
+const DUE: &str = "CASE WHEN ended_at IS NULL AND held_at IS NULL THEN deadline_at END";
 
 /// A running job, for the gauges of the largest jobs.
 #[derive(Debug, Clone, PartialEq)]
@@ -25,12 +27,12 @@ pub struct Running {
 pub struct Queue {
     /// Jobs by state.
     pub jobs: BTreeMap<String, u64>,
-    /// Milliseconds since the oldest unfinished job could have started. A job with windows counts only while a
+    /// Milliseconds since the oldest unfinished job could have started. Held jobs do not count. A job with windows counts only while a
     /// window is open, at most from its opening.
     pub oldest_ms: u64,
-    /// Unfinished jobs whose deadline has passed.
+    /// Unfinished jobs whose deadline has passed. Held jobs do not count.
     pub overdue: u64,
-    /// Unfinished jobs that are due soon.
+    /// Unfinished jobs that are due soon. Held jobs do not count.
     pub due_soon: u64,
 }
 
@@ -47,7 +49,7 @@ pub struct ServiceState {
     pub largest: Vec<Running>,
 }
 
-/// The unfinished jobs of a caller, incomplete uploads included.
+/// The unfinished jobs of a caller, incomplete uploads included. Held jobs do not count.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Unfinished {
     /// The number of jobs.
@@ -83,10 +85,10 @@ impl Ledger {
             "-- ledger::unfinished of caller
             SELECT COUNT(*) AS jobs, CAST(COALESCE(SUM(listed), 0) AS BIGINT) AS ids
             FROM (SELECT listed FROM (
-                    SELECT listed FROM jobs WHERE principal = $1 AND ended_at IS NULL ORDER BY not_before LIMIT $3) AS own
+                    SELECT listed FROM jobs WHERE principal = $1 AND ended_at IS NULL AND held_at IS NULL ORDER BY not_before LIMIT $3) AS own
                 UNION ALL
                 SELECT listed FROM (
-                    SELECT listed FROM jobs WHERE principal = $2 AND ended_at IS NULL ORDER BY not_before LIMIT $3) AS probes
+                    SELECT listed FROM jobs WHERE principal = $2 AND ended_at IS NULL AND held_at IS NULL ORDER BY not_before LIMIT $3) AS probes
             ) AS unfinished",
         ))
         .bind(principal)
@@ -100,10 +102,10 @@ impl Ledger {
         })
     }
 
-    /// Returns the number of jobs that have not ended.
+    /// Returns the number of jobs that have not ended. Held jobs do not count.
     pub async fn backlog(&self) -> Result<u64, LedgerError> {
         let row = sqlx::query(self.inner.sql(
-            "-- ledger::backlog\nSELECT COUNT(*) AS n FROM jobs WHERE ended_at IS NULL AND state <> {job.receiving}",
+            "-- ledger::backlog\nSELECT COUNT(*) AS n FROM jobs WHERE ended_at IS NULL AND state NOT IN ({job.receiving}, {job.held})",
         ))
         .fetch_one(&self.inner.read)
         .await?;
@@ -120,7 +122,7 @@ impl Ledger {
         let jobs = sqlx::query(self.inner.sql(&format!(
             "-- ledger::service_state jobs
             SELECT state, COUNT(*) AS n,
-                {{now}} - (SELECT MIN(not_before) FROM jobs WHERE ended_at IS NULL AND windows IS NULL) AS oldest,
+                {{now}} - (SELECT MIN(not_before) FROM jobs WHERE ended_at IS NULL AND windows IS NULL AND held_at IS NULL) AS oldest,
                 (SELECT COUNT(*) FROM jobs WHERE {DUE} IS NOT NULL AND {DUE} < (SELECT {{now}})
                     AND state <> {{job.receiving}}) AS overdue,
                 (SELECT COUNT(*) FROM jobs WHERE {DUE} IS NOT NULL AND {DUE} < (SELECT {{now}} + $1)
@@ -142,7 +144,7 @@ impl Ledger {
         let windowed = sqlx::query(self.inner.sql(
             "-- ledger::service_state windows
             SELECT id, windows, not_before, {now} AS now_ms FROM jobs
-            WHERE CASE WHEN ended_at IS NULL THEN windows END IS NOT NULL",
+            WHERE CASE WHEN ended_at IS NULL AND held_at IS NULL THEN windows END IS NOT NULL",
         ))
         .fetch_all(read)
         .await?;

@@ -21,6 +21,8 @@ pub(super) struct Facts {
     pub(super) accepted_at: i64,
     pub(super) not_before: i64,
     pub(super) progressed_at: Option<i64>,
+    /// The time since when only holds keep memories of it.
+    pub(super) held_at: Option<i64>,
     /// The time at which the last batch of a throttled job was let begin.
     pub(super) reserved_at: Option<i64>,
     pub(super) throttled_till: i64,
@@ -130,6 +132,9 @@ impl Waits {
 
     /// Returns the reason why a job does not move; `None` if it moves, or has no open partition now.
     pub(super) fn of_job(&self, id: &str, job: &Facts) -> Option<Wait> {
+        if let Some(at) = job.held_at {
+            return Some(Wait::new(WaitReason::Hold, Some(at), None));
+        }
         let groups = self.groups.get(id)?;
         if groups
             .iter()
@@ -320,6 +325,7 @@ mod tests {
                 accepted_at,
                 not_before: accepted_at,
                 progressed_at: None,
+                held_at: None,
                 reserved_at: None,
                 throttled_till: 0,
                 windows: Some(windows.clone()),

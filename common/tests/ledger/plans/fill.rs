@@ -39,6 +39,9 @@ const OTHERS: &str = "
     INSERT INTO log_tiles (level, n, width, hashes) SELECT 0, log_index, 1, id FROM receipts;
     INSERT INTO schedules (name, revision, principal, rights, target, cron, time_zone, job, paused, next_run_at, created_at, changed_at)
         SELECT id, id, 'p', '{}', 'main', '0 3 * * *', 'UTC', '{}', 0, 4000000000000, 1, 1 FROM jobs WHERE ended_at IS NOT NULL LIMIT 2000;
+    INSERT INTO holds (name, revision, kind, ground, principal, created_at, changed_at, released_at, settled)
+        SELECT id, 1, 'persons', 'other', 'p', 1, accepted_at, accepted_at, 1 FROM jobs WHERE ended_at IS NOT NULL LIMIT 2000;
+    INSERT INTO job_holds (job_id, hold, revision, ground, n) SELECT id, id, 1, 'other', 1 FROM jobs WHERE ended_at IS NOT NULL;
     INSERT INTO api_keys (name, sha256, scopes, created_at, created_by)
         SELECT id, id, '[]', 1, 'p' FROM jobs WHERE ended_at IS NOT NULL LIMIT 2000;
     INSERT INTO revoked_keys (sha256, name, revoked_at) SELECT id, id, accepted_at FROM jobs WHERE ended_at IS NOT NULL";

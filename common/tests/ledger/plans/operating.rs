@@ -125,7 +125,7 @@ pub(super) async fn reported(test: &TestLedger) {
     let retired = ledger.retire_sibling("main", "memories", &tester()).await;
     assert_eq!(retired.unwrap(), RetireOutcome::Retired);
     // The claims of the other steps name the first revision.
-    test.run("UPDATE revisions SET n = 0").await;
+    test.run("UPDATE revisions SET n = 0 WHERE name = 'siblings'").await;
 }
 
 /// Rounds of a sequencer until nothing waits, its keys, and the log's readers.

@@ -3,13 +3,14 @@
 use serde_json::json;
 use sqlx::Row;
 
+use super::restart::finish;
+use super::settled::Open;
 use super::{renew, settled};
 use crate::job::{JobId, SelectorKind};
 use crate::ledger::audit::{self, Act, Actor, Deed, Object};
 use crate::ledger::db::{Ledger, LedgerError, Moves, rows};
-use crate::ledger::totals::{Increment, TotalsMetric};
+use crate::ledger::holds;
 use crate::ledger::types::WarningCode;
-use crate::ledger::views::{Attempt, counts_in};
 use crate::state::{Event, State};
 
 /// The result of a request for another attempt.
@@ -61,7 +62,8 @@ impl Ledger {
             UPDATE jobs SET version = version + 1, state = {}, attempt = attempt + 1, round = 0, failures = 0,
                 error_code = NULL, snapshot = NULL, preview = NULL, skipped = 0, throttled_ms = 0,
                 warnings = CASE WHEN warnings LIKE '%{}%' THEN warnings END,
-                task_forgotten = 0, aborts = CASE WHEN aborts = 2 THEN 1 ELSE aborts END, ended_at = NULL, started_at = NULL, not_before = {{now}},
+                task_forgotten = 0, aborts = CASE WHEN aborts = 2 THEN 1 ELSE aborts END, ended_at = NULL, held_at = NULL, started_at = NULL,
+                not_before = {{now}},
                 progressed_at = NULL, rate = 0, accounted = 0, sampled_at = NULL, course = NULL, idle_since = {{now}},
                 request = NULL, owed = 0
             WHERE id = $1 AND attempt = $2 AND state IN ({}) AND forgotten_at IS NULL AND expect IS NULL
@@ -82,55 +84,16 @@ impl Ledger {
         if view.dry_run {
             renew::dry_run(inner, &mut tx, &id_text).await?;
         } else {
-            settled::keep(inner, &mut tx, &id_text).await?;
+            settled::keep(inner, &mut tx, &id_text, Open::Unsettled).await?;
             if unlisted {
                 renew::unlisted(inner, &mut tx, &id_text).await?;
             } else {
                 renew::listed(inner, &mut tx, &id_text).await?;
             }
             settled::forget_the_rest(inner, &mut tx, &id_text).await?;
+            holds::forget(inner, &mut tx, &json!([{"id": id}]).to_string()).await?;
         }
-        sqlx::query(inner.sql(
-            "-- ledger::retry size
-            UPDATE jobs SET unfinished = (SELECT COUNT(*) FROM partitions WHERE job_id = jobs.id AND state || '' = {partition.due}),
-                settled = $2, selected = $2 +
-                    (SELECT CAST(COALESCE(SUM(remaining), 0) AS BIGINT) FROM partitions WHERE job_id = jobs.id AND state || '' = {partition.due})
-            WHERE id = $1",
-        ))
-        .bind(&id_text)
-        .bind(settled::count(inner, &mut tx, &id_text).await?)
-        .execute(&mut *tx)
-        .await?;
-        let carried = counts_in(inner, &mut tx, &json!([{"id": id}]).to_string())
-            .await?
-            .remove(&id_text);
-        let mut attempts = view.attempts.clone();
-        if attempts.is_empty() {
-            attempts.push(Attempt::first(&view));
-        }
-        sqlx::query(inner.sql("-- ledger::retry attempts\nUPDATE jobs SET attempts = $2, carried = $3 WHERE id = $1"))
-            .bind(&id_text)
-            .bind(json!(attempts).to_string())
-            .bind(json!(carried.unwrap_or_default()).to_string())
-            .execute(&mut *tx)
-            .await?;
-        let sizes = sqlx::query(inner.sql(
-            "-- ledger::retry totals
-            SELECT target, stores, CAST(SUM(remaining) AS BIGINT) AS n FROM partitions
-            WHERE job_id = $1 AND kind = {kind.erase} AND state || '' = {partition.due} GROUP BY target, stores",
-        ))
-        .bind(&id_text)
-        .fetch_all(&mut *tx)
-        .await?;
-        let mut increments = vec![Increment::new(TotalsMetric::Accepted, "", None, "", 1)];
-        for row in &sizes {
-            let target: String = row.try_get("target")?;
-            for store in rows::stores(row)? {
-                let n = rows::number(row, "n")?;
-                increments.push(Increment::new(TotalsMetric::Selected, &target, Some(store), "", n));
-            }
-        }
-        inner.add_totals(&mut tx, increments).await?;
+        finish(inner, &mut tx, &view, Open::Unsettled, 1).await?;
         let deed = Deed::new(Act::JobRetry, Object::Job(id)).with("attempt", view.attempt + 1);
         audit::commit(inner, tx, by, deed).await?;
         Ok(Some(RetryOutcome::Accepted))
