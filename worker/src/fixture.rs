@@ -110,6 +110,7 @@ pub(crate) fn job(ids: Vec<String>) -> NewJob {
         not_before: None,
         trace: None,
         places: Vec::new(),
+        warnings: Vec::new(),
         partitions: vec![partition],
     }
 }

@@ -7,6 +7,7 @@ mod batch;
 mod conditions;
 mod cursor;
 mod erase;
+mod held;
 mod intent;
 mod matching;
 mod pages;

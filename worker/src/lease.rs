@@ -15,6 +15,7 @@ mod claim;
 mod codes;
 mod environment;
 mod guard;
+mod holds;
 mod insist;
 mod intend;
 mod keep;

@@ -9,12 +9,13 @@
 //! goes on from the committed intent and progress.
 //!
 //! The modules depend on each other in one direction, which `tests/rooms.py` checks: `store` knows no target,
-//! `targets` no lease, `lease` no work and `job` no slot. `runtime` uses them all.
+//! `targets` no lease, `holds` neither, `lease` no work and `job` no slot. `runtime` uses them all.
 
 mod backoff;
 #[cfg(test)]
 mod fixture;
 mod health;
+mod holds;
 mod job;
 mod lease;
 mod runtime;

@@ -1,7 +1,9 @@
 //! The next batch of a partition.
 
+use std::collections::HashSet;
+
 use lethe_common::config::Config;
-use lethe_common::job::{StoreKind, Subject};
+use lethe_common::job::{Outcome, StoreKind, Subject};
 use lethe_common::ledger::{JobFacts, Lease, WarningCode, Work};
 
 use lethe_common::metrics::StoreCall;
@@ -133,7 +135,40 @@ pub(crate) async fn next(
         let conflicted = lease.ask(env, || env.ledger.conflicted(lease, &ids)).await?;
         batch.items.retain(|item| !conflicted.contains(&item.id));
     }
+    if matches!(lease.work, Work::Subject | Work::Query) {
+        drop_held(env, lease, &mut batch).await?;
+    }
     Ok(batch)
+}
+
+/// Drops the memories that an earlier round recorded as held: they would count twice.
+async fn drop_held(env: &Environment, lease: &LeaseGuard, batch: &mut Batch) -> Result<(), Stop> {
+    let is_empty = batch.items.is_empty() && batch.orphans.is_empty();
+    if is_empty || lease.ask(env, || env.ledger.holds_revision()).await? == 0 {
+        return Ok(());
+    }
+    let ids: Vec<String> = batch.items.iter().map(|item| item.id.clone()).collect();
+    let rows = recorded_as_held(env, lease, StoreKind::Sql, &ids).await?;
+    batch.items.retain(|item| !rows.contains(&item.id));
+    let ids: Vec<String> = batch.orphans.iter().filter_map(|entry| entry.id.clone()).collect();
+    let points = recorded_as_held(env, lease, StoreKind::Vector, &ids).await?;
+    let is_recorded = |entry: &Entry| entry.id.as_ref().is_some_and(|id| points.contains(id));
+    batch.orphans.retain(|entry| !is_recorded(entry));
+    Ok(())
+}
+
+/// Returns the memories of `ids` that the job has recorded as held in a store.
+pub(crate) async fn recorded_as_held(
+    env: &Environment,
+    lease: &LeaseGuard,
+    store: StoreKind,
+    ids: &[String],
+) -> Result<HashSet<String>, Stop> {
+    if ids.is_empty() {
+        return Ok(HashSet::new());
+    }
+    let recorded = || env.ledger.recorded(lease, Outcome::Held, store, ids);
+    lease.ask(env, recorded).await
 }
 
 /// Reads the next batch of a partition from its stores.

@@ -1,14 +1,16 @@
 //! Erasing partitions, batch by batch:
-//! select → intent → vectors → rows → vectors read back → record. A small job is read back before it is recorded, so that
-//! one record ends it.
+//! select → intent → holds → vectors → rows → vectors read back → record. A small job is read back before it is recorded,
+//! so that one record ends it.
 //!
 //! If the process dies before the intent is committed, nothing happened. If it dies later, the next holder of the lease
 //! finishes the intent by its ids, in all stores, before anything else. The SQL row is the last handle on a memory, so
-//! it is deleted after the vector. The row stays if a vector turns out to belong to another owner.
+//! it is deleted after the vector. The row stays if a vector turns out to belong to another owner. What a hold keeps drops
+//! out before the first effect, and the statement that deletes the rows has the holds too.
 
 use crate::lease::{Environment, LeaseGuard, Next, Stop};
 use crate::targets::Mapped;
 
+mod admit;
 mod again;
 mod batch_part;
 mod begin;
@@ -27,6 +29,7 @@ mod stopped;
 mod target;
 mod vectors;
 
+use admit::admit;
 use begin::may_begin;
 use intend::intend;
 use memory_outcome::outcomes;
@@ -53,8 +56,9 @@ pub(crate) async fn erase(
         if parts.is_empty() {
             continue;
         }
-        let stopped = vectors::delete(env, mapped, &parts).await?;
-        let rows = rows::delete(env, mapped, &mut parts, &stopped).await?;
+        let holds = admit(env, mapped, &mut parts).await?;
+        let stopped = vectors::delete(env, mapped, &parts, &holds).await?;
+        let rows = rows::delete(env, mapped, &mut parts, &stopped, &holds).await?;
         let kept = vectors::check(env, mapped, &parts).await?;
         let outcomes = outcomes(&parts, rows, kept, &stopped);
         for next in record(env, mapped, parts, outcomes).await? {

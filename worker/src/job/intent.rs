@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use strum::{EnumIter, IntoEnumIterator};
 use uuid::Uuid;
 
+use crate::holds::Keeper;
 use crate::job::cursor::{Cursor, ids_left};
 use crate::span::About;
 use crate::store::vector::{Point, PointId};
@@ -74,11 +75,15 @@ pub(crate) struct Seen {
     pub(crate) outside: Option<RowOwner>,
     /// Its points, as they were.
     pub(crate) points: Vec<Point>,
-    /// The reason why the memory drops out of an intent that an earlier attempt wrote.
+    /// The reason why the memory drops out of the batch.
     pub(crate) dropped: Option<Dropped>,
+    /// Whether an earlier attempt may have deleted points of it.
+    pub(crate) went: bool,
+    /// The hold that keeps it, if it drops out for one.
+    pub(crate) held_by: Option<Keeper>,
 }
 
-/// The reason why a memory of an earlier attempt's intent is no longer the job's.
+/// The reason why a memory of an intent is not deleted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Dropped {
     /// Its row, or its points, now belong to another owner.
@@ -89,6 +94,10 @@ pub(crate) enum Dropped {
     Disagrees,
     /// A point disagrees with the row, and other points were already deleted.
     DisagreesPartly,
+    /// A hold keeps it.
+    Held,
+    /// A hold keeps its points. It has no row now.
+    HeldPoints,
 }
 
 /// The decision about the points of a memory.

@@ -4,14 +4,14 @@
 //! whole job was read back. Reading back changes no store.
 
 use lethe_common::job::{Outcome, StoreKind};
-use lethe_common::ledger::{Delta, Fence, ItemOutcome, ItemRow, Lease, RecordEnd, Work};
+use lethe_common::ledger::{Delta, Fence, ItemOutcome, Lease, RecordEnd, Work};
 
 use lethe_common::metrics::StoreCall;
 
 use crate::job::batch;
 use crate::job::conditions::conditions;
 use crate::job::cursor::{Cursor, listed};
-use crate::job::intent::{Entry, Vectors};
+use crate::job::intent::{Entry, Seen, Vectors};
 use crate::job::resolve::resolve;
 use crate::lease::{Environment, LeaseGuard, Step, Stop, record};
 use crate::store::sql::RowMatch as Row;
@@ -20,6 +20,7 @@ use crate::store::{Conditions, Item, StoreError};
 use crate::targets::Mapped;
 
 mod listed;
+mod recorded;
 mod rows;
 
 /// The result of reading one partition back.
@@ -99,6 +100,7 @@ async fn find(env: &Environment, mapped: &Mapped, leases: &[&LeaseGuard]) -> Res
         })
         .collect();
     let mut found: Vec<Remaining> = leases.iter().map(|_| Remaining::default()).collect();
+    let mut left: Vec<Vec<Entry>> = leases.iter().map(|_| Vec::new()).collect();
     let fences: Vec<Fence> = leases.iter().map(|lease| lease.fence()).collect();
     for chunk in items.chunks(env.config.worker.batch as usize) {
         env.keep(&fences).await?;
@@ -106,13 +108,28 @@ async fn find(env: &Environment, mapped: &Mapped, leases: &[&LeaseGuard]) -> Res
         let mut done = 0;
         while done < batch.len() {
             let entries = resolve(env, mapped, &batch[done..], false, &fences).await?;
-            for ((n, _), entry) in chunk[done..].iter().zip(&entries) {
-                found[*n].add(entry);
-            }
+            let places = chunk[done..].iter().map(|(n, _)| *n);
             done += entries.len();
+            for (n, entry) in places.zip(entries).filter(|(_, entry)| is_left(entry)) {
+                left[n].push(Entry {
+                    points: Vec::new(),
+                    seen: Seen::default(),
+                    ..entry
+                });
+            }
+        }
+    }
+    for ((lease, found), left) in leases.iter().zip(&mut found).zip(left) {
+        for entry in recorded::less_held(env, mapped, lease, left).await? {
+            found.add(&entry);
         }
     }
     Ok(found)
+}
+
+/// Returns whether anything of a memory is there.
+fn is_left(entry: &Entry) -> bool {
+    entry.row || entry.vectors.go() || matches!(entry.vectors, Vectors::Disagree | Vectors::Unverifiable)
 }
 
 /// Counts the memories with a point whose owner is unknown, unless their erasure reported that. They are counted once,
@@ -148,12 +165,13 @@ async fn subject(env: &Environment, mapped: &Mapped, lease: &mut LeaseGuard) -> 
     let mut found = Remaining::default();
     let (mut page, mut unverifiable) = (Some(None), 0);
     let rows = rows::count(env, mapped, lease).await?;
+    let rows = recorded::less(env, mapped, lease, rows, Outcome::Held).await?;
     found.still(StoreKind::Sql, rows);
     found.residue += rows;
     while let Some(offset) = page {
         // The number of points that cannot be erased has no bound.
         lease.keep(env).await?;
-        let points = points(env, mapped, &conditions, offset).await?;
+        let points = points(env, mapped, lease, &conditions, offset).await?;
         found.still(StoreKind::Vector, points.orphans);
         found.residue += points.orphans;
         unverifiable += points.unverifiable;
@@ -166,7 +184,7 @@ async fn subject(env: &Environment, mapped: &Mapped, lease: &mut LeaseGuard) -> 
     Ok(found)
 }
 
-/// Counts the snapshot's rows that a query still matches, less the memories that changed after they were
+/// Counts the snapshot's rows that a query still matches, less the memories that are held, or changed after they were
 /// listed. Without a snapshot it counts nothing: each batch was verified by itself, and rows that match now
 /// may be new. Points that a plan listed are read back list by list.
 async fn query(env: &Environment, mapped: &Mapped, lease: &mut LeaseGuard) -> Result<Remaining, Stop> {
@@ -175,58 +193,16 @@ async fn query(env: &Environment, mapped: &Mapped, lease: &mut LeaseGuard) -> Re
     if lease.snapshot.is_none() || lease.job.max_memories == Some(0) {
         return Ok(found);
     }
-    let conditions = conditions(lease);
     let mut left = match Cursor::of(lease).through {
         None => rows::count(env, mapped, lease).await?,
         Some(through) => rows::count_through(env, mapped, lease, &through).await?,
     };
-    let (mut items, mut last): (Vec<ItemRow>, Option<String>) = (Vec::new(), None);
-    while left > 0 {
-        // Once a page: the number of changed memories has no bound.
-        lease.keep(env).await?;
-        let size = env.config.worker.batch;
-        let after = items.last().map(ItemRow::cursor).unwrap_or_default();
-        let conflicted = Outcome::Conflicted.as_str();
-        let page = lease
-            .ask(env, || env.ledger.items(lease.job.id, conflicted, after, size))
-            .await?;
-        if page.is_empty() {
-            break;
-        }
-        items = page;
-        let here = |item: &&ItemRow| item.store == StoreKind::Sql.as_str() && item.table == lease.route.table;
-        let changed: Vec<Item> = each_once(items.iter().filter(here), &mut last)
-            .map(|id| Item::new(id, &conditions))
-            .collect();
-        left = left.saturating_sub(matching(env, mapped, &changed).await?);
+    for outcome in [Outcome::Conflicted, Outcome::Held] {
+        left = recorded::less(env, mapped, lease, left, outcome).await?;
     }
     found.still(StoreKind::Sql, left);
     found.residue = left;
     Ok(found)
-}
-
-/// Returns the ids of items, each id once. Each round that meets a changed memory adds an item, and the items of a memory
-/// come one after the other. `last` is the last id of the page before, and becomes the last id of this page.
-fn each_once<'i>(items: impl Iterator<Item = &'i ItemRow>, last: &mut Option<String>) -> impl Iterator<Item = &'i str> {
-    items.map(|item| item.id.as_str()).filter(move |id| {
-        let is_new = last.as_deref() != Some(*id);
-        if is_new {
-            *last = Some((*id).to_owned());
-        }
-        is_new
-    })
-}
-
-/// Returns how many of these memories have a row under their conditions.
-async fn matching(env: &Environment, mapped: &Mapped, items: &[Item]) -> Result<u64, StoreError> {
-    let Some(table) = mapped.sql().await? else {
-        return Ok(0);
-    };
-    let rows = env
-        .call(mapped, StoreKind::Sql, StoreCall::ReadBack, table.find(items))
-        .await?;
-    let n = rows.iter().filter(|row| **row == Row::Matching).count();
-    Ok(u64::try_from(n).expect("a length fits 64 bits"))
 }
 
 /// The points of a subject on one page.
@@ -244,9 +220,10 @@ struct Points {
 async fn points(
     env: &Environment,
     mapped: &Mapped,
+    lease: &LeaseGuard,
     conditions: &Conditions,
     offset: Option<PointId>,
-) -> Result<Points, StoreError> {
+) -> Result<Points, Stop> {
     let Some(collection) = mapped.vector().await? else {
         return Ok(Points::default());
     };
@@ -258,11 +235,12 @@ async fn points(
         unverifiable,
         next,
     };
-    for entry in batch::orphans(env, mapped, conditions, others).await? {
-        if entry.vectors == Vectors::Alone {
-            points.orphans += 1;
-        } else {
-            points.unverifiable += 1;
+    let orphans = batch::orphans(env, mapped, conditions, others).await?;
+    for entry in recorded::less_held(env, mapped, lease, orphans).await? {
+        match entry.vectors {
+            Vectors::Alone => points.orphans += 1,
+            Vectors::None => {}
+            _ => points.unverifiable += 1,
         }
     }
     Ok(points)
@@ -362,32 +340,5 @@ fn step_of(lease: &Lease, found: Remaining) -> Step {
         progress: Cursor::of(lease).kept(),
         remaining: 0,
         end: Some(end),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn item(id: &str, ordinal: i64) -> ItemRow {
-        ItemRow {
-            id: id.to_owned(),
-            table: "memories".to_owned(),
-            store: StoreKind::Sql.as_str().to_owned(),
-            outcome: Outcome::Conflicted.as_str().to_owned(),
-            code: None,
-            ordinal,
-        }
-    }
-
-    #[test]
-    fn a_memory_that_several_rounds_met_is_looked_for_once() {
-        let pages = [[item("a", 0), item("a", 3)], [item("a", 7), item("b", 3)]];
-        let mut last = None;
-        let ids: Vec<&str> = pages
-            .iter()
-            .flat_map(|page| each_once(page.iter(), &mut last).collect::<Vec<_>>())
-            .collect();
-        assert_eq!(ids, ["a", "b"]);
     }
 }

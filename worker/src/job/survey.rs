@@ -9,7 +9,8 @@ use lethe_common::selection::{Selection, Sighting};
 
 use crate::job::batch;
 use crate::job::cursor::Cursor;
-use crate::job::intent::{Entry, Vectors};
+use crate::job::held;
+use crate::job::intent::{Dropped, Entry, Vectors};
 use crate::job::resolve::resolve;
 use crate::lease::{Environment, LeaseGuard, Stop};
 use crate::store::StoreError;
@@ -61,6 +62,8 @@ async fn page(env: &Environment, mapped: &Mapped, lease: &LeaseGuard, from: Curs
     }
     let then = batch.then_after(lease, &from, entries.len());
     entries.extend(batch.orphans);
+    let holds = env.holds(mapped, &[lease.fence()]).await?;
+    held::mark(env, mapped, &holds, &mut entries.iter_mut().collect::<Vec<_>>()).await?;
     let workspaces = workspaces(env, mapped, &entries).await?;
     Ok((entries, workspaces, then))
 }
@@ -73,7 +76,7 @@ async fn workspaces(
 ) -> Result<Vec<(Option<String>, u64)>, StoreError> {
     let rows: Vec<&str> = entries
         .iter()
-        .filter(|entry| entry.row)
+        .filter(|entry| entry.row && entry.seen.dropped.is_none())
         .filter_map(|entry| entry.id.as_deref())
         .collect();
     match mapped.sql().await? {
@@ -129,6 +132,14 @@ pub(crate) fn count(selection: &mut Selection, lease: &Lease, route: &Route, ent
 }
 
 fn outcome(entry: &Entry, store: StoreKind) -> Outcome {
+    match (store, entry.seen.dropped) {
+        (StoreKind::Sql, Some(Dropped::HeldPoints)) => return Outcome::Absent,
+        // An erasure could not queue it again.
+        (StoreKind::Vector, Some(Dropped::HeldPoints)) if entry.id.is_none() => return Outcome::Unverifiable,
+        (_, Some(Dropped::Held | Dropped::HeldPoints)) => return Outcome::Held,
+        (_, Some(_)) => return Outcome::Conflicted,
+        (_, None) => {}
+    }
     match (store, entry.vectors) {
         (StoreKind::Sql, _) if entry.row => Outcome::Left,
         (StoreKind::Vector, vectors) if vectors.go() => Outcome::Left,

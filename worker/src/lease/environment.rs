@@ -16,6 +16,7 @@ use tracing::field::Empty;
 
 use super::leases::Leases;
 use crate::health::Health;
+use crate::holds::Holds;
 use crate::store::StoreError;
 use crate::targets::{Breakers, Mapped, Mappings, Shares, TrialRole};
 
@@ -29,6 +30,8 @@ pub struct Environment {
     pub(crate) breakers: Arc<Breakers>,
     pub(crate) shares: Arc<Shares>,
     pub(crate) leases: Arc<Leases>,
+    /// The holds that were read last.
+    pub(crate) holds: Arc<Holds>,
     pub(crate) config: Arc<Config>,
     pub(crate) health: Arc<Health>,
     pub(crate) clock: Clock,
@@ -64,6 +67,7 @@ impl Environment {
             )),
             shares: Arc::new(Shares::new(config.worker.slots)),
             leases: Arc::default(),
+            holds: Arc::default(),
             watched: Arc::default(),
             probed: None,
             health: Arc::new(Health::default()),

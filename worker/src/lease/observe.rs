@@ -7,6 +7,7 @@ use lethe_common::job::JobId;
 use lethe_common::job_end;
 use lethe_common::ledger::{After, JobEnd, Lease};
 use lethe_common::metrics::{self, RetryClass};
+use lethe_common::telemetry::unless_in_span;
 
 use super::environment::Environment;
 use crate::span;
@@ -21,7 +22,14 @@ impl Environment {
                     state: *state,
                     duration_ms: *duration_ms,
                 };
-                job_end::report(&end, lease.job.trace.as_deref());
+                if state.is_ended() {
+                    job_end::report(&end, lease.job.trace.as_deref());
+                } else {
+                    tracing::info!(
+                        job.id = unless_in_span("job.id", display(end.id)),
+                        "holds keep memories of a job"
+                    );
+                }
                 self.leases.remove(lease.fence());
             }
             After::Ended { due } => {

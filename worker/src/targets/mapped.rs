@@ -115,10 +115,14 @@ impl Mappings {
     /// Returns the mappings with rows whose memories a point of this mapping may belong to, itself included. Their
     /// vectors are in the same collection, and no scope tells them apart.
     pub(crate) fn sharing(&self, mapped: &Mapped) -> impl Iterator<Item = &Arc<Mapped>> {
+        self.claiming(mapped).filter(|other| other.table.columns.is_some())
+    }
+
+    /// Returns the same mappings, and those of points alone.
+    pub(crate) fn claiming(&self, mapped: &Mapped) -> impl Iterator<Item = &Arc<Mapped>> {
         let points = (&mapped.target, &mapped.table);
-        self.by_route.values().filter(move |other| {
-            other.table.columns.is_some() && Config::may_share_points(points, (&other.target, &other.table))
-        })
+        let all = self.by_route.values();
+        all.filter(move |other| Config::may_share_points(points, (&other.target, &other.table)))
     }
 }
 

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod counted;
+mod holds;
 #[path = "../../src/fixture/retries.rs"]
 mod retries;
 mod world;

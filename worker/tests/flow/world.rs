@@ -52,6 +52,15 @@ impl World {
 
     /// Starts with the rows of several tables.
     pub(super) async fn over_all(rows: &'static str, tables: Value) -> Self {
+        Self::with(Some(rows), tables).await
+    }
+
+    /// Starts with a target that has no database.
+    pub(super) async fn of_points(table: Value) -> Self {
+        Self::with(None, json!([table])).await
+    }
+
+    async fn with(rows: Option<&'static str>, tables: Value) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let vectors = format!("http://{}", listener.local_addr().unwrap());
@@ -73,16 +82,18 @@ impl World {
             .unwrap();
         sqlx::any::install_default_drivers();
         let file = |name: &str| format!("sqlite://{}?mode=rwc", directory.path().join(name).display());
-        let pool = sqlx::AnyPool::connect(&file("memories.sqlite")).await.unwrap();
-        pool.execute(sqlx::raw_sql(rows)).await.unwrap();
-        pool.close().await;
-        let target: Target = serde_json::from_value(json!({
+        let mut target = json!({
             "name": "main",
-            "sql": {"url": file("memories.sqlite")},
             "vector": {"url": vectors, "api_key": KEY},
             "table": tables,
-        }))
-        .unwrap();
+        });
+        if let Some(rows) = rows {
+            let pool = sqlx::AnyPool::connect(&file("memories.sqlite")).await.unwrap();
+            pool.execute(sqlx::raw_sql(rows)).await.unwrap();
+            pool.close().await;
+            target["sql"] = json!({"url": file("memories.sqlite")});
+        }
+        let target: Target = serde_json::from_value(target).unwrap();
         let config = Arc::new(Config {
             targets: vec![target],
             retry: Retry {
@@ -126,29 +137,40 @@ impl World {
 
     /// Erases a person, and returns the job at its end.
     pub(super) async fn erase(&self, user: &str) -> JobView {
+        self.run(self.of_person(user)).await
+    }
+
+    /// Returns a job about a person.
+    pub(super) fn of_person(&self, user: &str) -> NewJob {
         let target = &self.config.targets[0];
         let subject = Subject {
             user_id: Some(user.to_owned()),
             ..Subject::default()
         };
-        self.run(NewJob {
+        NewJob {
             subject: Some(subject),
             partitions: vec![NewPartition::subject(target, &target.tables[0], 0, false)],
             ..Self::job()
-        })
-        .await
+        }
     }
 
     /// Erases memories by their ids, and returns the job at its end.
     pub(super) async fn erase_ids(&self, ids: &[&str], kind: Option<&str>) -> JobView {
-        let target = &self.config.targets[0];
-        let ids = ids.iter().map(|id| (*id).to_owned()).collect();
         self.run(NewJob {
             memory_kind: kind.map(str::to_owned),
-            partitions: vec![NewPartition::ids(target, &target.tables[0], ids, Kind::Erase)],
-            ..Self::job()
+            ..self.of_ids(ids)
         })
         .await
+    }
+
+    /// Returns a job about memories by their ids.
+    pub(super) fn of_ids(&self, ids: &[&str]) -> NewJob {
+        let target = &self.config.targets[0];
+        let ids = ids.iter().map(|id| (*id).to_owned()).collect();
+        NewJob {
+            partitions: vec![NewPartition::ids(target, &target.tables[0], ids, Kind::Erase)],
+            ..Self::job()
+        }
     }
 
     /// Returns a job without partitions.
@@ -176,6 +198,7 @@ impl World {
             not_before: None,
             trace: None,
             places: Vec::new(),
+            warnings: Vec::new(),
             partitions: Vec::new(),
         }
     }
@@ -201,6 +224,22 @@ impl World {
     /// Runs a statement on the database of the memories.
     pub(super) async fn in_memories(&self, sql: &'static str) {
         self.in_file("memories.sqlite", sql).await;
+    }
+
+    /// Returns the sorted ids of the rows of `memories`.
+    pub(super) async fn rows(&self) -> Vec<String> {
+        self.texts("SELECT CAST(id AS TEXT) FROM memories ORDER BY 1").await
+    }
+
+    /// Returns the texts that a query of the database of the memories selects.
+    pub(super) async fn texts(&self, sql: &'static str) -> Vec<String> {
+        let file = self.directory.path().join("memories.sqlite");
+        let pool = sqlx::AnyPool::connect(&format!("sqlite://{}", file.display()))
+            .await
+            .unwrap();
+        let texts = sqlx::query_scalar(sql).fetch_all(&pool).await.unwrap();
+        pool.close().await;
+        texts
     }
 
     pub(super) async fn in_file(&self, name: &str, sql: &'static str) {

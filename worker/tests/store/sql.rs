@@ -8,6 +8,7 @@ mod conditions;
 mod dependents;
 mod filter;
 pub(crate) mod harness;
+mod holding;
 mod locks;
 mod mapping;
 mod moments;

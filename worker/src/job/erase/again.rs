@@ -9,7 +9,7 @@ use lethe_common::job::StoreKind;
 use lethe_common::metrics::StoreCall;
 
 use super::batch_part::{BatchPart, fences};
-use crate::job::intent::{Dropped, Entry, Vectors};
+use crate::job::intent::{Dropped, Entry, Seen, Vectors};
 use crate::job::resolve::{Claim, Judge, have_rows, mark_contradicted, resolve};
 use crate::lease::{Environment, Stop};
 use crate::store::vector::{Point, PointId};
@@ -140,11 +140,13 @@ fn compare(entry: &mut Entry, now: Option<Entry>, sight: &Sight) {
         return;
     };
     let vectors = now.vectors;
-    entry.seen = now.seen;
-    if vectors == Vectors::Disagree {
+    entry.seen = Seen {
         // The number of deleted points of a crowd is unknown.
-        let went = missing && entry.vectors == Vectors::OfRow || entry.vectors == Vectors::Crowd;
-        entry.seen.dropped = Some(if went {
+        went: missing && entry.vectors == Vectors::OfRow || entry.vectors == Vectors::Crowd,
+        ..now.seen
+    };
+    if vectors == Vectors::Disagree {
+        entry.seen.dropped = Some(if entry.seen.went {
             Dropped::DisagreesPartly
         } else {
             Dropped::Disagrees
@@ -152,9 +154,7 @@ fn compare(entry: &mut Entry, now: Option<Entry>, sight: &Sight) {
         return;
     }
     if entry.seen.is_foreign {
-        // The number of deleted points of a crowd is unknown.
-        let went = missing && entry.vectors == Vectors::OfRow || entry.vectors == Vectors::Crowd;
-        entry.seen.dropped = Some(if entry.row && went {
+        entry.seen.dropped = Some(if entry.row && entry.seen.went {
             Dropped::Split
         } else {
             Dropped::Changed

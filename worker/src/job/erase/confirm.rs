@@ -1,11 +1,11 @@
 //! Reading a small job back before its batch is recorded: then one record ends it.
 //!
-//! This applies to a job of one list of ids without failures. If the read-back finds a memory, or a store does not
+//! This applies to a job of one list of ids without failures and holds. If the read-back finds a memory, or a store does not
 //! answer, the batch is recorded like any other, and the job is read back after the record.
 
 use std::collections::HashSet;
 
-use lethe_common::job::JobId;
+use lethe_common::job::{JobId, Outcome};
 use lethe_common::ledger::{Kind, Work};
 use lethe_common::metrics;
 
@@ -46,10 +46,12 @@ pub(super) async fn confirm(
     }
 }
 
-/// Returns whether this batch is the last one of a job with one list of ids, and has no failure.
+/// Returns whether this batch is the last one of a job with one list of ids, and nothing failed or is held.
 fn is_all(part: &BatchPart, met: &[MemoryOutcome]) -> bool {
     let job = &part.lease.job;
     let is_last = matches!(part.lease.work, Work::Ids(_)) && job.is_single && part.intent.then.is_none();
-    let fails = |met: &MemoryOutcome| met.refused.is_some() || met.iter().any(|(_, outcome, _)| outcome.fails_job());
-    is_last && !job.cancelling && !met.iter().any(fails)
+    // A held memory is still there, and must not look like a residue.
+    let is_open = |outcome: Outcome| outcome.fails_job() || outcome == Outcome::Held;
+    let stays = |met: &MemoryOutcome| met.refused.is_some() || met.iter().any(|(_, outcome, _)| is_open(outcome));
+    is_last && !job.cancelling && !met.iter().any(stays)
 }

@@ -8,6 +8,8 @@ use lethe_common::metrics::StoreCall;
 
 use super::stopped::{Stopped, Went};
 use super::target::Target;
+use crate::holds::TableHolds;
+use crate::job::held;
 use crate::job::intent::Vectors;
 use crate::job::resolve::{Crowd, Others, page_of_crowd};
 use crate::lease::{Environment, Stop};
@@ -15,15 +17,17 @@ use crate::store::vector::PointId;
 use crate::store::{Item, StoreError};
 use crate::targets::Mapped;
 
-/// Deletes crowds. Returns the positions of memories with a point that disagrees by now.
+/// Deletes crowds. Returns the positions of memories with a point that disagrees by now, or that a hold keeps by now.
 /// The number of their deleted points is unknown.
 pub(super) async fn delete(
     env: &Environment,
     mapped: &Mapped,
     targets: &[Target<'_>],
     fences: &[Fence],
+    holds: &TableHolds,
 ) -> Result<Stopped, Stop> {
     let mut stopped = Stopped::new();
+    let mut now = holds.clone();
     let crowds = targets
         .iter()
         .enumerate()
@@ -36,9 +40,20 @@ pub(super) async fn delete(
             entry: target.entry,
         };
         let mut offset = None;
+        let (mut asked, mut some) = (holds.revision(), target.entry.seen.went);
         loop {
             // Each page is two calls.
             env.keep(fences).await?;
+            // A crowd may take minutes, and a hold must not wait for its end.
+            now = env.holds_now(mapped, fences, now).await?;
+            if now.revision() != asked {
+                asked = now.revision();
+                if let Some(by) = held::keeper(env, mapped, &now, target.entry).await? {
+                    stopped.insert(place, Went::Held { some, by });
+                    break;
+                }
+            }
+            some = true;
             let (others, next) = delete_page(env, mapped, &crowd, offset).await?;
             if others.disagree {
                 stopped.insert(place, Went::Some);

@@ -80,13 +80,13 @@ pub(super) async fn read_back(
     Ok(())
 }
 
-/// Returns the positions of the listed points, grouped by conditions.
+/// Returns the positions of the listed points that are still the job's, grouped by conditions.
 fn groups<'a>(targets: &[Target<'a>]) -> Vec<(&'a Conditions, Vec<usize>)> {
     let mut groups: Vec<(&Conditions, Vec<usize>)> = Vec::new();
     let listed = targets
         .iter()
         .enumerate()
-        .filter(|(_, target)| target.is_listed_point());
+        .filter(|(_, target)| target.is_meant() && target.is_listed_point());
     for (place, target) in listed {
         // The points of a lease share their conditions.
         match groups.last_mut() {

@@ -2,12 +2,13 @@
 
 use lethe_common::error_code::ErrorCode;
 use lethe_common::job::{Outcome, StoreKind};
-use lethe_common::ledger::{Delta, Fence, ItemOutcome, RecordEnd, WarningCode, Work};
+use lethe_common::ledger::{Delta, Fence, HoldCount, ItemOutcome, RecordEnd, WarningCode, Work};
 
 use super::batch_part::{BatchPart, is_one};
 use super::confirm::confirm;
 use super::kept;
 use super::memory_outcome::MemoryOutcome;
+use crate::holds::Keeper;
 use crate::job::cursor::{Cursor, Refused};
 use crate::lease::{self, Environment, Next, Step, Stop};
 use crate::targets::Mapped;
@@ -56,6 +57,23 @@ fn refused(part: &BatchPart, met: &[MemoryOutcome]) -> (Refused, Option<ErrorCod
     (now, first.filter(|_| now.is_hopeless()))
 }
 
+/// Returns the number of memories that each hold keeps.
+fn holds(part: &BatchPart, met: &[MemoryOutcome]) -> Vec<HoldCount> {
+    let mut counts: Vec<(&Keeper, u64)> = Vec::new();
+    for met in met {
+        let mut outcomes = met.iter().filter(|(store, _, _)| part.lease.stores.contains(store));
+        let is_held = outcomes.any(|(_, outcome, _)| outcome == Outcome::Held);
+        let Some(keeper) = met.held.as_ref().filter(|_| is_held) else {
+            continue;
+        };
+        match counts.iter_mut().find(|(known, _)| *known == keeper) {
+            Some((_, n)) => *n += 1,
+            None => counts.push((keeper, 1)),
+        }
+    }
+    counts.into_iter().map(|(keeper, n)| keeper.count(n)).collect()
+}
+
 fn step_of(part: &BatchPart, met: &[MemoryOutcome], is_gone: bool) -> Step {
     let mut delta = Delta::default();
     for (entry, met) in part.intent.entries.iter().zip(met) {
@@ -82,6 +100,7 @@ fn step_of(part: &BatchPart, met: &[MemoryOutcome], is_gone: bool) -> Step {
             }
         }
     }
+    delta.holds = holds(part, met);
     if let Some(taken) = &part.intent.taken {
         delta.dependents.clone_from(&taken.tables);
         delta.warning = taken.more.then_some(WarningCode::DependentsUncounted);

@@ -1,4 +1,4 @@
-//! Stopped memories: a point changed owner after the worker had read it. Their rows stay.
+//! Stopped memories: a point changed owner after the worker had read it, or a hold came between. Their rows stay.
 //!
 //! A deleting request skips such a point without saying so. So the points are looked for once more before their rows
 //! are deleted: one call, which finds nothing unless a client wrote in between.
@@ -9,6 +9,7 @@ use lethe_common::job::StoreKind;
 use lethe_common::metrics::StoreCall;
 
 use super::target::Target;
+use crate::holds::Keeper;
 use crate::job::intent::Vectors;
 use crate::job::resolve::{Judge, points_of};
 use crate::lease::Environment;
@@ -16,11 +17,20 @@ use crate::store::vector::PointId;
 use crate::store::{Item, StoreError};
 use crate::targets::Mapped;
 
-/// Whether some of a memory's points were deleted before another one stopped the deletion of the row.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Why the row stays, and whether some of the memory's points were deleted before.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Went {
+    /// A point disagrees, and none was deleted.
     None,
+    /// A point disagrees, and others were deleted.
     Some,
+    /// A hold was placed on the memory.
+    Held {
+        /// Whether points may have been deleted before.
+        some: bool,
+        /// The hold.
+        by: Keeper,
+    },
 }
 
 /// The positions of the memories whose rows stay.

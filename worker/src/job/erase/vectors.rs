@@ -11,20 +11,27 @@ use super::read_back::{ReadBack, read_vectors};
 use super::stopped::{self, Stopped};
 use super::target::{Target, targets};
 use super::{crowds, dependents, points};
+use crate::holds::TableHolds;
 use crate::lease::{Environment, Stop};
 use crate::store::StoreError;
 use crate::store::vector::{Point, PointId};
 use crate::targets::Mapped;
 
-/// Deletes the vectors of a batch. Returns the positions of memories whose points disagree by now: their rows stay.
-pub(super) async fn delete(env: &Environment, mapped: &Mapped, parts: &[BatchPart]) -> Result<Stopped, Stop> {
+/// Deletes the vectors of a batch, under the `holds` that it was admitted with. Returns the positions of memories whose
+/// points disagree by now, or whose crowd is held by now: their rows stay.
+pub(super) async fn delete(
+    env: &Environment,
+    mapped: &Mapped,
+    parts: &[BatchPart],
+    holds: &TableHolds,
+) -> Result<Stopped, Stop> {
     let (fences, targets) = (fences(parts), targets(parts));
     // Before each effect: its time limit must fit into the rest of every lease.
     env.keep(&fences).await?;
     let still = points::still_meant(env, mapped, &targets).await?;
     env.keep(&fences).await?;
     delete_seen(env, mapped, &targets, &still).await?;
-    let mut stopped = crowds::delete(env, mapped, &targets, &fences).await?;
+    let mut stopped = crowds::delete(env, mapped, &targets, &fences, holds).await?;
     env.keep(&fences).await?;
     stopped::look(env, mapped, &targets, &mut stopped).await?;
     Ok(stopped)

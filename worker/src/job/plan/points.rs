@@ -9,7 +9,7 @@ use lethe_common::ledger::{NewPartition, Work};
 use super::cut::{BATCHES, Cut, part};
 use crate::job::conditions::conditions;
 use crate::job::cursor::Cursor;
-use crate::job::{matching, survey};
+use crate::job::{held, matching, survey};
 use crate::lease::{Environment, LeaseGuard, Stop};
 use crate::targets::Mapped;
 
@@ -37,6 +37,11 @@ pub(super) async fn cut(env: &Environment, mapped: &Mapped, lease: &LeaseGuard) 
         then = next;
     }
     entries.truncate(room);
+    if lease.job.expects {
+        // As a dry run counts: without the points that a hold keeps.
+        let holds = env.holds(mapped, &[lease.fence()]).await?;
+        held::mark(env, mapped, &holds, &mut entries.iter_mut().collect::<Vec<_>>()).await?;
+    }
     let mut found = cursor.found.unwrap_or_default();
     for entry in &entries {
         survey::count(&mut found, lease, &mapped.route, entry);

@@ -1,10 +1,11 @@
-//! Reading back listed points: none still exists and matches, except points that changed in between.
+//! Reading back listed points: none still exists and matches, except points that changed in between or are held.
 
 use lethe_common::job::StoreKind;
 use lethe_common::ledger::ItemOutcome;
 use lethe_common::metrics::StoreCall;
 
 use super::Remaining;
+use crate::job::batch;
 use crate::job::conditions::conditions;
 use crate::job::cursor::listed;
 use crate::job::intent::Vectors;
@@ -27,7 +28,9 @@ pub(super) async fn read_back(env: &Environment, mapped: &Mapped, lease: &LeaseG
             .collect();
         // A point that changed, and changed again, is another memory than the listed one.
         let conflicted = lease.ask(env, || env.ledger.conflicted(lease, &there)).await?;
-        for id in there.into_iter().filter(|id| !conflicted.contains(id)) {
+        let held = batch::recorded_as_held(env, lease, StoreKind::Vector, &there).await?;
+        let is_recorded = |id: &String| conflicted.contains(id) || held.contains(id);
+        for id in there.into_iter().filter(|id| !is_recorded(id)) {
             found.still(StoreKind::Vector, 1);
             found.residue += 1;
             found.ids.push(id.clone());

@@ -134,6 +134,12 @@ impl SqlTable {
         self.mapping.id.kind.parse(id).map(std::borrow::Cow::into_owned)
     }
 
+    /// Returns a value of a field as its column holds it, or `None` if no row can have it.
+    pub(crate) fn held(&self, field: Field, value: &str) -> Option<String> {
+        let column = self.mapping.field(field)?;
+        column.parse(value).map(std::borrow::Cow::into_owned)
+    }
+
     /// Looks up memories; the answer has the order of `items`.
     ///
     /// # Errors
@@ -223,6 +229,14 @@ impl SqlTable {
             })
             .await?;
         Ok(found)
+    }
+
+    /// Checks that the ids and the fields have the types that they had when the table was opened.
+    ///
+    /// # Errors
+    /// [`StoreError::Missing`] if a type has changed.
+    pub(crate) async fn check_types(&self) -> Result<(), StoreError> {
+        self.store.bounded(self.has_its_types()).await
     }
 
     /// Fails with [`StoreError::Missing`] if the types of the ids and the fields have changed.

@@ -14,7 +14,7 @@ use crate::{item, items, of_user};
 
 // The usual ones: without case, accents or trailing blanks, and by code points, which ignores only the trailing
 // blanks.
-const COLLATIONS: [&str; 5] = [
+pub(super) const COLLATIONS: [&str; 5] = [
     "CHARACTER SET utf8mb4 COLLATE utf8mb4_general_ci",
     "CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_520_ci",
     "CHARACTER SET utf8mb4 COLLATE utf8mb4_bin",
