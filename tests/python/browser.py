@@ -23,7 +23,7 @@ BROWSER = ROOT / "tests" / "browser"
 CHROMIUM = ("chromium", "google-chrome")
 
 # Persons with their numbers of memories: one for a large purge, and others for small jobs.
-MEMORIES = {"purged@example.com": 5_000} | {f"person-{number}@example.com": 60 for number in range(1, 13)}
+MEMORIES = {"purged@example.com": 5_000} | {f"person-{number}@example.com": 60 for number in range(1, 15)}
 
 # The vectors in one write: a message has a limit.
 BATCH = 1_000

@@ -6,6 +6,7 @@ use lethe_common::error_code::ErrorCode as E;
 use super::links;
 use crate::auth::Principal;
 use crate::job::answer::WaitAnswer;
+use crate::routes::holds::seen;
 
 /// The meaning of an error code, and its remedy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -210,6 +211,7 @@ pub(super) fn remedy(wait: &WaitAnswer) -> &'static str {
         (None, "mapping") => "Start a worker with the configuration of this API.",
         (None, "store") => "Look at the store.",
         (None, "pace") => "Raise the pace if the stores can take it.",
+        (None, "hold") => "It goes on by itself after the release. Cancel it if its rest is to stay for good.",
         (None, _) => "Start more workers if it waits for long.",
     }
 }
@@ -223,13 +225,17 @@ pub(super) fn detail(wait: &WaitAnswer) -> String {
     before.map_or_else(|| wait.detail.clone(), |before| format!("{before}."))
 }
 
-/// Returns the path of the target for which a job waits, and the text of the link to it; `None` if the caller may not read
-/// targets.
+/// Returns the path of the target or of the holds for which a job waits, and the text of the link to it; `None` if the
+/// caller may not read that page.
 pub(super) fn link(wait: &WaitAnswer, principal: &Principal) -> Option<(String, &'static str)> {
     let is_unserved = wait.code.as_deref() == Some(E::Unserved.as_str());
     let text = match wait.reason {
         "mapping" if !is_unserved => "What to write instead is on the page of targets",
         "mapping" | "store" | "pause" => "Look at the targets",
+        "hold" => {
+            let may_read = seen::allow(principal).is_ok();
+            return may_read.then(|| (links::HOLDS.to_owned(), "Look at the holds"));
+        }
         _ => return None,
     };
     // A pause of everything is about no target.

@@ -41,6 +41,11 @@ const NAVIGATION: &[Entry] = &[
         needs: None,
     },
     Entry {
+        path: links::HOLDS,
+        label: "Holds",
+        needs: Some(Scope::HoldsAdmin),
+    },
+    Entry {
         path: links::TARGETS,
         label: "Targets",
         needs: Some(Scope::JobsRead),

@@ -2,6 +2,7 @@
 
 mod acts;
 mod course;
+mod held;
 mod page;
 mod request;
 mod sentence;

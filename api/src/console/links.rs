@@ -26,6 +26,9 @@ pub(super) const SCHEDULES: &str = "/console/schedules";
 // Not below the list: a schedule may have any name.
 pub(super) const WRITE_SCHEDULE: &str = "/console/write-schedule";
 
+/// The list of legal holds.
+pub(super) const HOLDS: &str = "/console/holds";
+
 /// The targets.
 pub(super) const TARGETS: &str = "/console/targets";
 
@@ -85,6 +88,11 @@ pub(super) fn at_target(name: &str) -> String {
 /// Returns the path of a schedule's page.
 pub(super) fn schedule(name: &str) -> String {
     format!("{SCHEDULES}/{name}")
+}
+
+/// Returns the path of a hold's page.
+pub(super) fn hold(name: &str) -> String {
+    format!("{HOLDS}/{name}")
 }
 
 /// Returns the path of a key's page.

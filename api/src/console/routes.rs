@@ -9,8 +9,8 @@ use axum::routing::{get, post};
 
 use super::matching::Act;
 use super::{
-    assets, audit, event_stream, job, jobs, keys, links, matching, new, origin, receipts, schedules, session, sign_in,
-    targets, workers,
+    assets, audit, event_stream, holds, job, jobs, keys, links, matching, new, origin, receipts, schedules, session,
+    sign_in, targets, workers,
 };
 use crate::http::observe;
 use crate::state::AppState;
@@ -57,6 +57,10 @@ fn quick() -> Router<AppState> {
         .route("/console/schedules/{name}/remove", post(schedules::remove))
         .route(links::WRITE_SCHEDULE, get(schedules::form))
         .route("/console/write-schedule/save", post(schedules::save))
+        .route(links::HOLDS, get(holds::page).post(holds::place))
+        .route("/console/holds/{name}", get(holds::one))
+        .route("/console/holds/{name}/selection", post(holds::show))
+        .route("/console/holds/{name}/release", post(holds::release))
         .route(links::TARGETS, get(targets::page))
         .route("/console/targets/{name}/pause", post(targets::pause))
         .route("/console/targets/{name}/resume", post(targets::resume))

@@ -4,6 +4,7 @@ mod audit;
 mod browser;
 mod events;
 mod forms;
+mod holds;
 mod keys;
 mod matching;
 mod new;
@@ -36,6 +37,9 @@ async fn pages(app: &App) -> (Vec<String>, JobId, JobId) {
     let schedule = json!({"cron": "0 3 * * *", "time_zone": "UTC", "job": {"select": {"ids": ["x"]}}});
     let put = app.send_json("root", "PUT", "/v1/schedules/nightly", &schedule).await;
     assert_eq!(put.status, 201, "{}", put.text);
+    let hold = json!({"workspaces": ["w"], "ground": "other"});
+    let put = app.send_json("root", "PUT", "/v1/holds/case-77", &hold).await;
+    assert_eq!(put.status, 201, "{}", put.text);
     let jobs = [waiting, failed].map(|id| format!("/console/jobs/{id}"));
     let receipts = [format!("{receipt}/certificate"), receipt];
     let others = [
@@ -50,6 +54,8 @@ async fn pages(app: &App) -> (Vec<String>, JobId, JobId) {
         "/console/schedules",
         "/console/schedules/nightly",
         "/console/write-schedule",
+        "/console/holds",
+        "/console/holds/case-77",
         "/console/targets",
         "/console/workers",
         "/console/keys",

@@ -21,6 +21,15 @@ export const prepared = async () => {
     windows: [{ days: ['sat', 'sun'], from: '22:00', to: '06:00' }],
     job: { select: { query: { range: { updated_at: { lt: { ago: '3650d', as: 'seconds' } } } } }, per_second: 500 },
   });
+  const kept = person(14);
+  await main.ask('PUT', '/v1/holds/case-77', {
+    persons: [kept.subject.user_id],
+    ground: '17(3)(e)',
+    by: 'Legal',
+    reference: 'CASE-77',
+  });
+  const held = await main.submit({ select: kept, ...marks });
+  await main.when(held, (job) => job.state === 'held');
   // Begun, and then still at work in all pictures.
   await main.when(paced, (job) => job.progress > 0.3);
   await main.ask('PATCH', `/v1/jobs/${paced}`, { per_second: 0.2 });
@@ -37,6 +46,7 @@ export const prepared = async () => {
     ['job-running', `/console/jobs/${paced}`],
     ['job-failed', `/console/jobs/${refused}`],
     ['job-counted', `/console/jobs/${counted}`],
+    ['job-held', `/console/jobs/${held}`],
     ['new', '/console/new'],
     ['new-by-person', '/console/new?by=person'],
     ['new-by-query', '/console/new?by=query'],
@@ -44,6 +54,8 @@ export const prepared = async () => {
     ['schedules', '/console/schedules'],
     ['schedule', '/console/schedules/yearly'],
     ['write-schedule', '/console/write-schedule'],
+    ['holds', '/console/holds'],
+    ['hold', '/console/holds/case-77'],
     ['targets', '/console/targets'],
     ['workers', '/console/workers'],
     ['keys', '/console/keys'],

@@ -62,7 +62,7 @@ export const main = new Service(LETHE_URL, LETHE_KEY);
 // Its target's vector store is down.
 export const lost = new Service(LETHE_LOST_URL, LETHE_LOST_KEY);
 
-// Everything of a person whose memories `tests/python/browser.py` has written, one of twelve. Each test has its own.
+// Everything of a person whose memories `tests/python/browser.py` has written, one of fourteen. Each test has its own.
 export const person = (number) => ({ subject: { user_id: `person-${number}@example.com` } });
 
 // The start of a job that waits for as long as the tests run.

@@ -11,6 +11,7 @@ use lethe_common::ledger::{JobView, Standing, WarningCode};
 use lethe_common::state::State as JobState;
 
 use super::course;
+use super::held::Keeper;
 use super::request::Request;
 use super::sentence::sentence;
 use super::shown::{Listed, Shown};
@@ -45,6 +46,8 @@ struct Page {
     progress: String,
     /// The reason why it waits or failed.
     why: Option<Why>,
+    /// The holds that keep memories of it.
+    keepers: Vec<Keeper>,
     /// The caller's own words about it.
     marks: Vec<(String, String)>,
     due: Option<Due>,
@@ -96,6 +99,7 @@ pub(super) async fn with(state: &AppState, session: &Session, id: JobId, shown: 
     let view = visible(state, &session.principal, id).await?;
     let acts = acts(session, &view);
     let outcomes = Listed::all(&view);
+    let keepers = Keeper::all(state, &session.principal, &view).await?;
     let course = match view.started_at {
         Some(_) => state.ledger().course(id).await?,
         None => None,
@@ -118,9 +122,10 @@ pub(super) async fn with(state: &AppState, session: &Session, id: JobId, shown: 
         percent: words::percent(job.progress),
         progress: progress(&job),
         why: why(&job, &session.principal),
+        keepers,
         marks: marks(&job),
         due: Due::of(&job),
-        receipts: job.receipt.as_ref().map(|_| links::receipts_of(&job.id.to_string())),
+        receipts: has_receipt(&job).then(|| links::receipts_of(&job.id.to_string())),
         stores: Store::all(&job),
         plot: course.and_then(|course| course::plot(&job, &course)),
         warnings: job.warnings.iter().map(warned).collect(),
@@ -163,6 +168,11 @@ fn marks(job: &Job) -> Vec<(String, String)> {
     let mut marks = words::marks(job.reference.as_deref(), &job.labels);
     marks.extend(job.ground.map(|ground| ("ground".to_owned(), ground.to_owned())));
     marks
+}
+
+/// Returns whether a job has a receipt: one about its end, or about the memories that only holds keep.
+fn has_receipt(job: &Job) -> bool {
+    job.receipt.is_some() || job.state == JobState::Held.as_str()
 }
 
 /// Returns the reason why a job waits or failed.
@@ -217,6 +227,10 @@ pub(in crate::console) fn warned(warning: &WarningAnswer) -> String {
         (
             WarningCode::DependentsUncounted,
             "A worker died after a deletion: more rows of dependent tables are gone than are counted.",
+        ),
+        (
+            WarningCode::Held,
+            "A legal hold may keep memories of the job: they stay until it is released.",
         ),
     ];
     let found = meant.into_iter().find(|(code, _)| code.as_str() == warning.code);

@@ -52,6 +52,10 @@ impl Step {
             if job.ended_at.is_some() {
                 steps.push(Self::new(job.ended_at, job.state).because(job.error_code.as_deref()));
             }
+            // After a retry or a release the attempts above tell it.
+            if let Some(wait) = job.waits_for.as_ref().filter(|wait| wait.reason == "hold") {
+                steps.push(Self::new(wait.since, "held: only memories under holds are left"));
+            }
         }
         if job.round > 0 {
             let times = words::many(job.round, "time", "times");

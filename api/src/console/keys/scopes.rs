@@ -32,6 +32,7 @@ fn about(scope: Scope) -> &'static str {
         Scope::SubjectsErase => "Erases all memories of a person.",
         Scope::JobsRead => "Reads all jobs and schedules, targets and workers.",
         Scope::JobsAdmin => "Cancels, retries and pauses all jobs, and changes all schedules.",
+        Scope::HoldsAdmin => "Places, reads and releases legal holds.",
         Scope::AuditRead => "Reads the audit trail.",
         Scope::ReceiptsRead => "Reads all receipts, and the log.",
         Scope::MetricsRead => "Reads the metrics.",
@@ -43,9 +44,12 @@ fn about(scope: Scope) -> &'static str {
 fn reads(scope: Scope) -> bool {
     match scope {
         Scope::JobsRead | Scope::AuditRead | Scope::ReceiptsRead | Scope::MetricsRead => true,
-        Scope::MemoriesDelete | Scope::MemoriesDeleteAny | Scope::SubjectsErase | Scope::JobsAdmin | Scope::Admin => {
-            false
-        }
+        Scope::MemoriesDelete
+        | Scope::MemoriesDeleteAny
+        | Scope::SubjectsErase
+        | Scope::JobsAdmin
+        | Scope::HoldsAdmin
+        | Scope::Admin => false,
     }
 }
 

@@ -7,7 +7,7 @@ use jiff::SignedDuration;
 use lethe_common::ledger::Glance;
 
 use super::numbers::Numbers;
-use super::read::Read;
+use super::read::{LATE, Read};
 use crate::auth::Principal;
 use crate::console::cause::{self, Cause};
 use crate::console::{jobs, links, words};
@@ -79,6 +79,7 @@ pub(super) fn needs(state: &AppState, principal: &Principal, read: &Read, number
         let targets = targets::told(state, principal, &operation.pauses, &operation.heard);
         needs.extend(targets.iter().flat_map(of_target));
     }
+    needs.extend(of_late_holds(read.late_holds));
     needs.extend(read.schedules.iter().flat_map(|schedules| schedules.needs(principal)));
     needs.extend(numbers.into_iter().flat_map(of_numbers));
     if !state.doorbell().state().is_up() {
@@ -216,6 +217,16 @@ fn of_due(numbers: &Numbers) -> Vec<Need> {
     needs
 }
 
+/// Returns the condition that jobs stay held although a hold no longer keeps their memories.
+fn of_late_holds(holds: u64) -> Option<Need> {
+    let holds = (holds > 0).then(|| words::many(holds, "hold", "holds"))?;
+    let after = words::span(LATE);
+    let what = format!("Released or expired more than {after} ago: {holds} whose held jobs may not go on.");
+    let remedy = "Read the logs of the APIs: each of them queues these jobs again, usually within a second.";
+    let path = links::jobs([("state", "held")]);
+    Some(Need::new("bad", what, remedy).at(path, "Look at the held jobs"))
+}
+
 fn of_gone(gone: &[String]) -> Option<Need> {
     let named: Vec<&str> = gone.iter().take(NAMED_WORKERS).map(String::as_str).collect();
     let more = match gone.len().saturating_sub(named.len()) {
@@ -231,6 +242,15 @@ fn of_gone(gone: &[String]) -> Option<Need> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_hold_whose_jobs_do_not_go_on_needs_somebody() {
+        assert!(of_late_holds(0).is_none());
+        let need = of_late_holds(2).unwrap();
+        assert_eq!(need.level, "bad");
+        assert!(need.what.contains("more than 1 min ago: 2 holds"), "{}", need.what);
+        assert_eq!(need.link.unwrap().path, "/console/jobs?state=held");
+    }
 
     #[test]
     fn workers_that_have_gone_are_named_and_linked() {

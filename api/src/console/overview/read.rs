@@ -1,7 +1,10 @@
 //! The overview's reads of the ledger: each table once, and no data that the caller may not see.
 
+use std::time::Duration;
+
 use lethe_common::config::Scope;
 use lethe_common::ledger::{Glance, Pauses, Queue, WorkerRow};
+use lethe_common::state::State as JobState;
 
 use super::refused::Refused;
 use crate::auth::Principal;
@@ -21,6 +24,9 @@ const READS: [u32; 4] = [10, 200, 200, 200];
 /// The most jobs of each state that may be stuck.
 const STUCK: u32 = 50;
 
+/// The time after a release or an expiry from which held jobs that still wait need somebody. They usually wait a second.
+pub(super) const LATE: Duration = Duration::from_mins(1);
+
 /// The answers of the ledger.
 pub(super) struct Read {
     /// The newest jobs that failed or may be stuck, as far as the caller sees them.
@@ -33,6 +39,9 @@ pub(super) struct Read {
     pub(super) schedules: Option<Refused>,
     /// The unfinished jobs of the service as a whole; `None` for a caller that sees only a part of it.
     pub(super) queue: Option<Queue>,
+    /// The number of holds whose release or expiry has queued no job for [`LATE`]. Read only while jobs are held, for the
+    /// callers of `queue`.
+    pub(super) late_holds: u64,
 }
 
 /// The pauses and the workers.
@@ -49,6 +58,18 @@ pub(super) async fn read(state: &AppState, principal: &Principal) -> Result<Read
     let reads_all = principal.has(Scope::JobsRead);
     let sees_all = reads_all && principal.require_all_of(None).is_ok();
     let (jobs, is_cut) = jobs(state, principal).await?;
+    let queue = if sees_all {
+        // All open pages share a read.
+        let read = async { Ok::<_, Problem>(state.ledger().queue().await?) };
+        Some(state.queue().get(read).await?)
+    } else {
+        None
+    };
+    let late_holds = if queue.as_ref().is_some_and(has_held) {
+        state.ledger().late_holds(LATE).await?
+    } else {
+        0
+    };
     Ok(Read {
         jobs,
         is_cut,
@@ -62,14 +83,14 @@ pub(super) async fn read(state: &AppState, principal: &Principal) -> Result<Read
         } else {
             None
         },
-        queue: if sees_all {
-            // All open pages share a read.
-            let read = async { Ok::<_, Problem>(state.ledger().queue().await?) };
-            Some(state.queue().get(read).await?)
-        } else {
-            None
-        },
+        queue,
+        late_holds,
     })
+}
+
+/// Returns whether jobs are held.
+fn has_held(queue: &Queue) -> bool {
+    queue.jobs.get(JobState::Held.as_str()).is_some_and(|jobs| *jobs > 0)
 }
 
 /// Returns the jobs, and whether older jobs were not looked at.

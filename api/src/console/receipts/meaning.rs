@@ -25,6 +25,9 @@ pub(super) fn result(body: &Body) -> &'static str {
         (State::Succeeded, false, true) => "Nothing was erased. The counts of the stores say why memories stayed.",
         (State::Failed, ..) => "The deletion failed. Memories may be left, and a person has to act.",
         (State::Cancelled, ..) => "The deletion was cancelled. Memories that were erased before stay erased.",
+        (State::Held, ..) => {
+            "The deletion has not ended. Legal holds keep the rest: the statement names them and their grounds."
+        }
         _ => "The deletion has not ended.",
     }
 }
@@ -98,7 +101,8 @@ mod tests {
         let erased = [(Outcome::Erased, 1)];
         assert!(said(State::Failed, &erased).contains("failed"));
         assert!(said(State::Cancelled, &erased).contains("cancelled"));
-        assert!(said(State::Held, &erased).contains("not ended"));
+        let held = said(State::Held, &erased);
+        assert!(held.contains("not ended") && held.contains("holds keep"), "{held}");
     }
 
     #[test]
