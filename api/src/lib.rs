@@ -5,7 +5,8 @@
 //!
 //! The modules depend on each other in one direction, which `tests/rooms.py` checks. `http` knows no caller, and `auth`
 //! knows no handler. `state` is shared by the handlers. `refusals` notes acts without the right to them. `deletion`
-//! admits every job. `routes` and `compat` are the handlers. `console` shows what they answer, with plots of `history`.
+//! admits every job, and `known_holds` adds its warnings about legal holds. `holds` checks those, and queues jobs again
+//! after a release. `routes` and `compat` are the handlers. `console` shows what they answer, with plots of `history`.
 //! `router` connects routes to them, and `openapi` describes the routes. `sequencer` works without requests: it enters
 //! receipts and audit events in the log.
 
@@ -19,8 +20,10 @@ mod damage;
 mod deletion;
 mod fingerprint;
 mod history;
+mod holds;
 mod http;
 mod job;
+mod known_holds;
 mod migrating;
 mod openapi;
 mod readiness;

@@ -22,7 +22,7 @@ use crate::migrating;
 use crate::openapi;
 use crate::refusals;
 use crate::routes::{
-    audit, health, jobs, keys, log, metrics, pause, receipts, schedules, siblings, targets, well_known, workers,
+    audit, health, holds, jobs, keys, log, metrics, pause, receipts, schedules, siblings, targets, well_known, workers,
 };
 use crate::state::AppState;
 
@@ -84,6 +84,8 @@ fn quick() -> OpenApiRouter<AppState> {
         .routes(routes!(workers::workers))
         .routes(routes!(siblings::list))
         .routes(routes!(siblings::retire))
+        .routes(routes!(holds::list::list))
+        .routes(routes!(holds::get::get, holds::put::put, holds::remove::remove))
         .routes(routes!(schedules::list::list))
         .routes(routes!(
             schedules::get::get,

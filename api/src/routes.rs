@@ -3,6 +3,7 @@
 mod answers;
 pub(crate) mod audit;
 pub(crate) mod health;
+pub(crate) mod holds;
 pub(crate) mod jobs;
 pub(crate) mod keys;
 pub(crate) mod log;

@@ -5,6 +5,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::connections::{self, Limits, Port};
 use crate::console;
+use crate::holds;
 use crate::router::router;
 use crate::schedules;
 use crate::sequencer::{self, Looks};
@@ -29,6 +30,14 @@ pub async fn serve(port: impl Into<Port>, state: AppState, shutdown: Cancellatio
             schedules::run(&clockwork).await;
         };
         clockwork.stopping().run_until_cancelled(schedules).await;
+    });
+    let settler = state.clone();
+    state.tasks().spawn(async move {
+        let settling = async {
+            settler.ledger().migrated().await;
+            holds::run(&settler).await;
+        };
+        settler.stopping().run_until_cancelled(settling).await;
     });
     if state.config().receipts.sequence {
         let (config, ledger, doorbell) = (state.config().clone(), state.ledger().clone(), state.doorbell().clone());

@@ -20,6 +20,7 @@ use crate::http::limits::backlog::Backlog;
 use crate::http::limits::places::Places;
 use crate::http::limits::remembered::Remembered;
 use crate::http::problem::Problem;
+use crate::known_holds::KnownHolds;
 use crate::readiness::Seen;
 use crate::readings::Readings;
 use crate::refusals::Refusals;
@@ -43,8 +44,10 @@ struct Shared {
     published_keys: Remembered<Result<KeySet, Problem>>,
     readings: Readings,
     history: History,
+    known_holds: KnownHolds,
     refusals: Refusals,
     rescheduled: Notify,
+    holds_changed: Notify,
     stopping: CancellationToken,
     tasks: TaskTracker,
 }
@@ -62,6 +65,7 @@ impl AppState {
             published_keys: Remembered::new(),
             readings: Readings::new(ledger.clone()),
             history: History::default(),
+            known_holds: KnownHolds::new(ledger.clone()),
             refusals: Refusals::new(Arc::clone(&config), ledger.clone(), tasks.clone()),
             backlog: Backlog::new(&config.api),
             auth: Auth::new(Arc::clone(&config), ledger.clone(), clock.clone(), fingerprints.clone()),
@@ -72,6 +76,7 @@ impl AppState {
             clock,
             fingerprints,
             rescheduled: Notify::new(),
+            holds_changed: Notify::new(),
             stopping: CancellationToken::new(),
             tasks,
         }))
@@ -143,6 +148,16 @@ impl AppState {
     /// Returns the notification that a schedule was stored or resumed here: it may be due earlier than others.
     pub(crate) fn rescheduled(&self) -> &Notify {
         &self.0.rescheduled
+    }
+
+    /// Returns the cache of the holds in force, for warnings.
+    pub(crate) fn known_holds(&self) -> &KnownHolds {
+        &self.0.known_holds
+    }
+
+    /// Returns the notification that a hold has changed: jobs that it kept may go on.
+    pub(crate) fn holds_changed(&self) -> &Notify {
+        &self.0.holds_changed
     }
 
     /// Returns the token that shutdown cancels. Streams and waits then end early.

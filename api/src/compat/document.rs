@@ -147,7 +147,7 @@ fn says(status: u16) -> &'static str {
         403 => "The credentials do not allow this",
         404 => "Not found, or it is somebody else's",
         408 => "The body did not arrive in time",
-        409 => "The deletion was stopped",
+        409 => "The deletion was stopped, or left memories that are held, conflicted or unverifiable",
         413 => "The body is too large",
         415 => "The content type is wrong",
         422 => "The request is invalid",

@@ -11,7 +11,7 @@ use lethe_common::state::State;
 use tokio::time::timeout;
 
 use super::advice::{self, Words};
-use super::outcome::{Done, Erasure, about, ended, failed, most};
+use super::outcome::{Done, Erasure, about, ended, failed, kept, most};
 use super::wanted::{MemoryScope, What};
 use crate::auth::Principal;
 use crate::deletion::deadline;
@@ -65,8 +65,8 @@ impl Asked<'_> {
     /// Accepts a deletion, and waits for its end. The caller's preference, or else `compat.wait`, limits the wait.
     ///
     /// # Errors
-    /// Besides refusals: [`Kind::ErasureFailed`] for a failed job, [`Kind::JobStopped`] for a cancelled or held one. A
-    /// partial erasure is never a success.
+    /// Besides refusals: [`Kind::JobStopped`] for a job that is cancelled, or left memories that are held, conflicted or
+    /// unverifiable. [`Kind::ErasureFailed`] for another failed job. A partial erasure is never a success.
     pub(crate) async fn erase(self, place: MemoryScope, what: What) -> Result<Erasure, Problem> {
         let rings = self.state.doorbell().subscribe();
         let job = self.submit(place, what).await?;
@@ -76,6 +76,9 @@ impl Asked<'_> {
     /// Waits for the end of an accepted job, as [`Asked::erase`] does.
     pub(super) async fn outcome(self, job: JobView, rings: Listener) -> Result<Erasure, Problem> {
         let (job, heeded) = self.wait_for(job, rings, self.state.config().compat.wait).await;
+        if let Some(problem) = kept(&job) {
+            return Err(problem);
+        }
         if job.state == State::Failed {
             return Err(failed(&job));
         }
@@ -83,15 +86,15 @@ impl Asked<'_> {
     }
 
     /// Accepts a deletion, and waits for its end unless the caller prefers less. The job continues after a disconnect.
-    /// A failed or cancelled job is done as well: the answer says why.
+    /// A failed, cancelled or held job is done as well: the answer says why.
     ///
     /// # Errors
-    /// Besides refusals: [`Kind::JobStopped`] for a held job.
+    /// The request is refused. No store was touched.
     pub(crate) async fn erase_to_the_end(self, place: MemoryScope, what: What) -> Result<Erasure, Problem> {
         let rings = self.state.doorbell().subscribe();
         let job = self.submit(place, what).await?;
         let (job, heeded) = self.wait_for(job, rings, FOR_GOOD).await;
-        if job.state == State::Cancelled {
+        if matches!(job.state, State::Cancelled | State::Held) {
             let job = Box::new(job);
             return Ok(Erasure::Done(Done { job, heeded }));
         }
@@ -118,8 +121,10 @@ impl Asked<'_> {
         // The caller's own slot: the probes of one caller must not use up those of all.
         let (job, _) = watch::as_preferred(self.state, &self.principal.name, job, rings, within).await;
         match job.state {
-            // A dry run counts the memories that it finds as `left`.
-            State::Succeeded => Ok(most(&job, "left") > 0),
+            // A dry run counts a memory that it finds as `left`, or by the reason for which it would stay.
+            State::Succeeded => Ok(["left", "held", "conflicted"]
+                .iter()
+                .any(|outcome| most(&job, outcome) > 0)),
             _ => Err(Problem::usual(Kind::Slow)),
         }
     }

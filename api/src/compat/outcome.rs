@@ -13,7 +13,7 @@ use crate::job::answer;
 
 /// The progress of a deletion while its request waits.
 pub(crate) enum Erasure {
-    /// The job has ended: succeeded and read back, or, after `erase_to_the_end`, also failed or cancelled.
+    /// The job has ended: succeeded and read back, or, after `erase_to_the_end`, also failed, cancelled or held.
     Done(Done),
     /// The job has not ended. The answer is 202 with the job.
     Later(Response),
@@ -69,6 +69,26 @@ pub(super) fn failed(job: &JobView) -> Problem {
     let (id, code) = (job.id, job.error_code.as_deref().unwrap_or("internal"));
     let detail = format!("job {id} failed (`{code}`): see the erased and remaining memories with `GET /v1/jobs/{id}`");
     Problem::new(Kind::ErasureFailed, detail).about(id)
+}
+
+/// The outcomes of memories that are still there although nothing has failed.
+const KEPT: [&str; 3] = ["held", "conflicted", "unverifiable"];
+
+/// Returns the outcomes and the numbers of such memories of a job that has ended, or that only holds keep from ending.
+pub(super) fn left(job: &JobView) -> impl Iterator<Item = (&'static str, u64)> {
+    let counts = KEPT.into_iter().map(move |outcome| (outcome, most(job, outcome)));
+    counts.filter(move |(_, n)| *n > 0 && job.state.rests())
+}
+
+/// Returns the problem of a job that has left such memories. Other systems' words for success and absence would hide
+/// them.
+pub(super) fn kept(job: &JobView) -> Option<Problem> {
+    // A cancelled job has a problem of its own.
+    let (first, _) = left(job).next().filter(|_| job.state != State::Cancelled)?;
+    let words: Vec<String> = left(job).map(|(outcome, n)| format!("{outcome} {n}")).collect();
+    let (id, words) = (job.id, words.join(", "));
+    let detail = format!("job {id} left memories ({words}): see them with `GET /v1/jobs/{id}/items?outcome={first}`");
+    Some(Problem::new(Kind::JobStopped, detail).about(id))
 }
 
 /// Returns how many memories a job has erased. A memory in two stores counts once.

@@ -10,7 +10,7 @@ use lethe_common::ledger::{NewJob, Work};
 use serde_json::json;
 
 use super::erase::Asked;
-use super::outcome::{Done, Erasure, erased};
+use super::outcome::{Done, Erasure, erased, kept};
 use super::wanted::{MemoryScope, What};
 use crate::deletion::submit::{Columns, Submitted};
 use crate::http::problem::{Kind, Problem};
@@ -48,6 +48,9 @@ impl Asked<'_> {
                 } else {
                     done
                 };
+                if let Some(problem) = kept(&done.job) {
+                    return Err(problem);
+                }
                 if joined {
                     heard(state, &done).await;
                 }

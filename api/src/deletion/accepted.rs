@@ -67,6 +67,7 @@ pub(crate) fn just_accepted(job: &NewJob, now: Timestamp, soon: Duration) -> Job
         not_before: job.not_before.unwrap_or(now),
         started_at: None,
         ended_at: None,
+        held_at: None,
         forgotten_at: None,
         attempt: 1,
         attempts: Vec::new(),
@@ -78,7 +79,7 @@ pub(crate) fn just_accepted(job: &NewJob, now: Timestamp, soon: Duration) -> Job
         error_code: None,
         version_erased: None,
         snapshot: None,
-        warnings: BTreeSet::new(),
+        warnings: job.warnings.iter().cloned().collect(),
         next_attempt_at: Some(job.not_before.unwrap_or(now)),
         stores: stores
             .into_iter()

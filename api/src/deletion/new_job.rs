@@ -169,6 +169,16 @@ pub(crate) fn by_query(
     read: impl FnOnce(&Table) -> Result<Filter, Problem>,
 ) -> Result<NewJob, Problem> {
     let (job, (target, table)) = without_ids(config, principal, options)?;
+    let filter = filter(table, read)?;
+    Ok(NewJob {
+        query: Some(filter),
+        partitions: vec![NewPartition::query(target, table, options.dry_run)],
+        ..job
+    })
+}
+
+/// Returns the filter that `read` makes for a table. Refuses tables and filters that queries do not support.
+pub(crate) fn filter(table: &Table, read: impl FnOnce(&Table) -> Result<Filter, Problem>) -> Result<Filter, Problem> {
     // A query compares column values, and in this table they differ from the UUIDs that callers write.
     let is_comparable = |columns: &Columns| columns.uuids != Some(Uuids::Hex);
     if !table.columns.as_ref().is_none_or(is_comparable) {
@@ -183,11 +193,7 @@ pub(crate) fn by_query(
     if table.columns.is_none() {
         filter.check_points().map_err(|error| Problem::invalid(QUERY, error))?;
     }
-    Ok(NewJob {
-        query: Some(filter),
-        partitions: vec![NewPartition::query(target, table, options.dry_run)],
-        ..job
-    })
+    Ok(filter)
 }
 
 /// Returns the scope of the caller's idempotency keys.
@@ -222,6 +228,7 @@ fn new(principal: &Principal, options: &Options) -> NewJob {
         not_before: options.not_before.map(clock::to_millis),
         trace: None,
         places: Vec::new(),
+        warnings: Vec::new(),
         partitions: Vec::new(),
     }
 }

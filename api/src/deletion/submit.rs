@@ -44,6 +44,7 @@ pub(crate) async fn submit(
 ) -> Result<Submitted, Problem> {
     let admit = async {
         check(state, &mut job, columns).await?;
+        state.known_holds().warn(&mut job).await;
         state.backlog().admit(state.ledger(), caller, job.ids()).await
     };
     let admitted = admit.await;
@@ -80,6 +81,7 @@ pub(crate) async fn run(
     mut job: NewJob,
 ) -> Result<Run, Problem> {
     check(state, &mut job, Columns::Unasked).await?;
+    state.known_holds().warn(&mut job).await;
     let caller = &job.scope.principal;
     let added = state.backlog().admit(state.ledger(), caller, job.ids()).await?;
     let run = state.ledger().fire(due, next, &job).await?;

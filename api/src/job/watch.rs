@@ -69,7 +69,8 @@ impl Watch {
     }
 }
 
-/// Waits for a job's end for as long as the caller prefers. Returns the job as it is then, and the applied preferences.
+/// Waits for a job's end, or until only holds keep it from ending, for as long as the caller prefers. Returns the job as
+/// it is then, and the applied preferences.
 ///
 /// `rings` must have listened before the job was accepted, or before `job` was read.
 pub(crate) async fn as_preferred(
@@ -89,11 +90,11 @@ pub(crate) async fn as_preferred(
     (job, prefer)
 }
 
-/// Waits for the job's end, for at most `wait`. Returns the job as it is then.
+/// Waits for the job's end, for at most `wait`. Returns the job as it is then. A held job has no end to wait for.
 async fn ended_within(state: &AppState, mut job: JobView, rings: Listener, wait: Duration) -> JobView {
     let until = Instant::now() + wait;
     let mut watch = Watch::hearing(rings, job.id);
-    while !job.state.is_ended() {
+    while !job.state.rests() {
         let rung = state.stopping().run_until_cancelled(watch.may_have_ended());
         let in_time = Instant::now() < until && matches!(timeout_at(until, rung).await, Ok(Some(())));
         // A ledger error must not make the request of an accepted job fail, nor delay its answer.
@@ -112,7 +113,7 @@ async fn look(state: &AppState, job: &JobView, only_its_end: bool) -> Option<Job
     let (ledger, id) = (state.ledger(), job.id);
     let seen = if job.kind == SelectorKind::Ids.as_str() && job.selected <= SHARED_LOOK_MEMORIES {
         ledger.small_job(id).await
-    } else if only_its_end && !ledger.has_ended(id).await.ok()? {
+    } else if only_its_end && !ledger.rests(id).await.ok()? {
         return None;
     } else {
         ledger.job(id).await

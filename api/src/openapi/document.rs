@@ -34,6 +34,7 @@ use crate::http::problem::ProblemBody;
     tags(
         (name = "jobs", description = "Deletions: submit, watch, change, cancel and retry them"),
         (name = "receipts", description = "Signed statements of ended jobs, and the log that has them"),
+        (name = "holds", description = "Legal holds: memories that no deletion erases"),
         (name = "schedules", description = "Deletions that recur"),
         (name = "keys", description = "API keys"),
         (name = "operation", description = "Pauses, targets, workers and the audit trail"),

@@ -20,6 +20,10 @@ pub(super) fn sent(operation: &str, media: &str) -> Option<Value> {
         "createJob" => "\"memory-1\"\n\"memory-2\"\n".into(),
         "changeJob" | "changeJobs" => json!({"per_second": 50}),
         "putSchedule" => json!({"cron": "0 3 * * *", "time_zone": "Europe/Berlin", "job": recurring()}),
+        "putHold" => json!({
+            "target": "main", "persons": ["ana"], "ground": "17(3)(e)", "by": "Legal, Ms Lee", "reference": "CASE-77",
+            "until": "2099-01-31T12:00:00Z",
+        }),
         "createKey" => json!({"name": "crm", "scopes": ["memories:delete"], "expires_at": "2099-01-31T12:00:00Z"}),
         "rotateKey" => json!({"overlap": "1h"}),
         "agnoDeleteMemories" => json!({"memory_ids": ["memory-1", "memory-2"], "user_id": "ana"}),
@@ -70,6 +74,21 @@ pub(super) fn answered(operation: &str, status: &str, media: &str) -> Option<Val
         }),
         "receiptSchema" => json!({"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "Receipt"}),
         "listReceipts" => json!({"receipts": [receipt()], "next": null}),
+        "putHold" => {
+            let mut placed = hold();
+            placed["in_flight"] = json!({"jobs": [{"id": sample::job()["id"], "partitions": 1}], "more": false});
+            placed["not_covered"] = json!([]);
+            placed["unserved"] = json!([]);
+            placed
+        }
+        "getHold" => hold(),
+        "listHolds" => {
+            let mut summary = hold();
+            if let Some(fields) = summary.as_object_mut() {
+                fields.remove("persons");
+            }
+            json!({"holds": [summary], "next": null})
+        }
         "getSchedule" | "putSchedule" | "resumeSchedule" => schedule(false),
         "pauseSchedule" => schedule(true),
         "listSchedules" => json!({"schedules": [schedule(false)], "next": null}),
@@ -143,6 +162,14 @@ fn schedule(paused: bool) -> Value {
         "last_run_at": "2026-01-31T02:00:00Z", "last_job": sample::job()["id"], "last_outcome": "fired",
         "last_problem": null, "skipped": 0, "refused": 0, "created_at": "2026-01-01T12:00:00Z",
         "changed_at": "2026-01-01T12:00:00Z",
+    })
+}
+
+fn hold() -> Value {
+    json!({
+        "name": "case-77", "target": "main", "table": null, "kind": "persons", "persons": ["ana"], "ground": "17(3)(e)",
+        "by": "Legal, Ms Lee", "reference": "CASE-77", "principal": "legal", "until": "2099-01-31T12:00:00Z",
+        "created_at": "2026-01-31T12:00:00Z", "changed_at": "2026-01-31T12:00:00Z", "released_at": null, "jobs": 0,
     })
 }
 

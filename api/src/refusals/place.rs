@@ -10,6 +10,7 @@ pub(super) enum Place {
     Job(JobId),
     Key(String),
     Schedule(String),
+    Hold(String),
     Target(String),
 }
 
@@ -25,6 +26,7 @@ impl Place {
         let named: fn(String) -> Self = match kind {
             "keys" => Self::Key,
             "schedules" => Self::Schedule,
+            "holds" => Self::Hold,
             "targets" => Self::Target,
             _ => return None,
         };
@@ -41,6 +43,7 @@ impl Place {
                 (exists, Object::Key(name))
             }
             Self::Schedule(name) => (ledger.schedule(name).await?.is_some(), Object::Schedule(name)),
+            Self::Hold(name) => (ledger.hold(name).await?.is_some(), Object::Hold(name)),
             Self::Target(name) => (config.target(name).is_some(), Object::Target(name)),
         };
         Ok(exists.then_some(object))

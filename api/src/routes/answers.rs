@@ -56,6 +56,7 @@ problems! {
     NoReceipt { 404 "No such receipt, or the job has none" }
     ReceiptForgotten { 410 "The retention of receipts has passed" }
     NoSchedule { 404 "No such schedule" }
+    NoHold { 404 "No such hold" }
     NoTarget { 404 "No such target" }
     HasEnded { 409 "The job has ended" }
     IdsForgotten { 410 "The retention of its ids has passed" }

@@ -68,6 +68,7 @@ async fn service(state: &AppState) -> Result<Service, LedgerError> {
     let pauses = ledger.pauses().await?;
     let workers = ledger.seen_workers(HEARD_WITHIN).await?;
     let log = ledger.log_state().await?;
+    let (holds, holds_unsettled) = ledger.hold_gauges().await?;
     let mut unserved: BTreeMap<String, u64> = BTreeMap::new();
     let mut routes = service.due_routes.clone();
     routes.sort_unstable();
@@ -83,5 +84,7 @@ async fn service(state: &AppState) -> Result<Service, LedgerError> {
         unserved,
         gone: workers.gone,
         log,
+        holds,
+        holds_unsettled,
     })
 }

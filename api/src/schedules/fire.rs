@@ -1,7 +1,8 @@
 //! Making jobs of due schedules, in every api process.
 //!
 //! The processes need no coordination: the transaction that accepts a job also takes its time
-//! (`ledger/schedules/fire.rs`). If the process dies before that, another one, or this one later, finds the time due.
+//! (`ledger/schedules/fire.rs`). If the process dies before that, another one, or this one later, finds the time due. The
+//! same look at the ledger tells whether holds have changed, so that those need no look of their own.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -51,13 +52,18 @@ async fn look(state: &AppState, firing: &mut Firing) -> Result<Duration, LedgerE
     if next.log_waits {
         state.ledger().wake_log();
     }
-    Ok(match next.wait {
+    if next.holds_wait == Some(0) {
+        state.holds_changed().notify_one();
+    }
+    let wait = match next.wait {
         Some(0) if firing.fire_due(state).await? > 0 => Duration::ZERO,
         // It could not fire now, and stays due.
         Some(0) => AGAIN,
         None => LOOK,
         Some(wait) => Duration::from_millis(wait).min(LOOK),
-    })
+    };
+    let of_holds = next.holds_wait.map(|wait| Duration::from_millis(wait).max(AGAIN));
+    Ok(of_holds.map_or(wait, |of_holds| wait.min(of_holds)))
 }
 
 /// Looks for due schedules. Each look goes on where the last one stopped, and begins again after the last schedule.

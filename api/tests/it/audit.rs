@@ -1,5 +1,6 @@
 //! The audit trail: each route that changes something or reveals ids or persons leaves an event. No other route does.
 
+mod leaves;
 mod previewed;
 mod reading;
 mod refused;
@@ -16,98 +17,12 @@ use serde_json::{Value, json};
 use strum::IntoEnumIterator as _;
 use uuid::Uuid;
 
+use leaves::ALL;
+use leaves::Leaves::{AJob, An, Nothing};
+
 use crate::accepting::claim;
 use crate::app::{Answer, App, MAIN, request};
 use crate::log::sequenced;
-
-/// The trace of a route in the trail.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Leaves {
-    /// An event.
-    An(&'static str),
-    /// A job, whose row names its caller.
-    AJob,
-    /// No event: the route changes nothing, and reveals no id and no person.
-    Nothing,
-}
-
-use Leaves::{AJob, An, Nothing};
-
-/// Every operation of the `OpenAPI` document, and its trace.
-const ALL: &[(&str, Leaves)] = &[
-    ("get /", Nothing),
-    ("get /.well-known/lethe-keys.json", Nothing),
-    ("get /.well-known/lethe-receipt.v1.schema.json", Nothing),
-    ("post /_delete_by_query/{task_id}/_rethrottle", An("job.throttle")),
-    (
-        "post /_plugins/_ml/memory_containers/{memory_container_id}/memories/{type}/_delete_by_query",
-        AJob,
-    ),
-    (
-        "delete /_plugins/_ml/memory_containers/{memory_container_id}/memories/{type}/{id}",
-        AJob,
-    ),
-    ("post /_reindex/{task_id}/_rethrottle", An("job.throttle")),
-    ("get /_tasks", Nothing),
-    ("post /_tasks/_cancel", An("job.cancel")),
-    ("delete /_tasks/{task_id}", An("task.forget")),
-    // Unless it names failed memories, which has its own test.
-    ("get /_tasks/{task_id}", Nothing),
-    ("post /_tasks/{task_id}/_cancel", An("job.cancel")),
-    ("post /_update_by_query/{task_id}/_rethrottle", An("job.throttle")),
-    ("delete /api/memories/{memoryId}", AJob),
-    ("delete /api/v1/memories/{memory_id}", AJob),
-    ("get /livez", Nothing),
-    ("get /log/checkpoint", Nothing),
-    ("delete /memories", AJob),
-    ("delete /memories/{memory_id}", AJob),
-    ("get /metrics", Nothing),
-    ("get /openapi.json", Nothing),
-    ("get /readyz", Nothing),
-    ("get /v1/audit", An("audit.read")),
-    ("delete /v1/batch/", AJob),
-    ("get /v1/event/{event_id}/", Nothing),
-    // Unless it names workspaces to another caller, which has its own test.
-    ("get /v1/jobs", Nothing),
-    ("patch /v1/jobs", An("job.throttle")),
-    ("post /v1/jobs", AJob),
-    ("post /v1/jobs/cancel", An("job.cancel")),
-    ("post /v1/jobs/retry", An("job.retry")),
-    ("get /v1/jobs/{id}", Nothing),
-    ("patch /v1/jobs/{id}", An("job.throttle")),
-    ("post /v1/jobs/{id}/cancel", An("job.cancel")),
-    ("get /v1/jobs/{id}/events", Nothing),
-    ("get /v1/jobs/{id}/items", An("job.items")),
-    ("post /v1/jobs/{id}/retry", An("job.retry")),
-    ("get /v1/jobs/{id}/receipt", Nothing),
-    ("get /v1/keys", An("key.list")),
-    ("post /v1/keys", An("key.create")),
-    ("delete /v1/keys/{name}", An("key.revoke")),
-    ("post /v1/keys/{name}/rotate", An("key.rotate")),
-    ("delete /v1/memories/", AJob),
-    ("delete /v1/memories/{memory_id}/", AJob),
-    ("post /v1/pause", An("pause")),
-    ("get /v1/ping/", Nothing),
-    ("get /v1/receipts", Nothing),
-    ("get /v1/receipts/{id}", Nothing),
-    ("get /v1/receipts/{id}/proof", Nothing),
-    ("post /v1/resume", An("resume")),
-    ("get /v1/schedules", An("schedule.read")),
-    ("delete /v1/schedules/{name}", An("schedule.delete")),
-    ("get /v1/schedules/{name}", An("schedule.read")),
-    ("put /v1/schedules/{name}", An("schedule.create")),
-    ("post /v1/schedules/{name}/pause", An("schedule.pause")),
-    ("post /v1/schedules/{name}/preview", AJob),
-    ("post /v1/schedules/{name}/resume", An("schedule.resume")),
-    ("get /v1/siblings", Nothing),
-    ("delete /v1/siblings/{target}/{table}", An("mapping.retire")),
-    ("get /v1/targets", Nothing),
-    ("post /v1/targets/{name}/pause", An("pause")),
-    ("post /v1/targets/{name}/resume", An("resume")),
-    ("get /v1/workers", Nothing),
-    ("delete /v2/entities/{entity_type}/{entity_id}/", AJob),
-    ("post /{index}/_delete_by_query", AJob),
-];
 
 /// Returns the trail, the newest event first.
 pub(crate) async fn trail(app: &App) -> Vec<AuditEvent> {
@@ -118,7 +33,7 @@ pub(crate) async fn trail(app: &App) -> Vec<AuditEvent> {
     app.ledger.audit(&all).await.expect("the ledger answers")
 }
 
-/// The objects of requests: a waiting and an ended job, a task of each kind, a schedule, a key, a mapping.
+/// The objects of requests: a waiting and an ended job, a task of each kind, a schedule, a hold, a key, a mapping.
 struct Things {
     app: App,
     waiting: JobId,
@@ -144,6 +59,8 @@ impl Things {
         let waiting = app.accepted("eraser").await;
         let written = app.send_json("root", "PUT", "/v1/schedules/x", &schedule()).await;
         assert_eq!(written.status, 201, "{}", written.text);
+        let placed = app.send_json("root", "PUT", "/v1/holds/x", &hold()).await;
+        assert_eq!(placed.status, 201, "{}", placed.text);
         let key = json!({"name": "x", "scopes": ["jobs:read"], "user": "ana"});
         let made = app.send_json("root", "POST", "/v1/keys", &key).await;
         assert_eq!(made.status, 201, "{}", made.text);
@@ -196,6 +113,7 @@ impl Things {
             .replace("{task_id}", &task_id(*task))
             .replace("/keys/{name}", "/keys/x")
             .replace("/schedules/{name}", "/schedules/x")
+            .replace("/holds/{name}", "/holds/x")
             .replace("/targets/{name}", "/targets/main")
             .replace("{target}/{table}", "x/y");
         if path.ends_with("_rethrottle") {
@@ -215,6 +133,10 @@ impl Things {
             "put /v1/schedules/{name}" => {
                 there.push('2');
                 schedule()
+            }
+            "put /v1/holds/{name}" => {
+                there.push('2');
+                hold()
             }
             "post /v1/keys" => json!({"name": "y", "scopes": ["jobs:read"], "user": "ana"}),
             "patch /v1/jobs" | "patch /v1/jobs/{id}" => json!({"per_second": 7}),
@@ -236,6 +158,11 @@ impl Things {
 fn schedule() -> Value {
     let job = json!({"select": {"subject": {"user_id": "ana"}}});
     json!({"cron": "0 3 * * *", "time_zone": "UTC", "job": job})
+}
+
+/// Returns a hold that names a person, and another one who demands it.
+fn hold() -> Value {
+    json!({"persons": ["ana"], "ground": "17(3)(e)", "by": "ana's lawyer"})
 }
 
 /// Makes a job that has failed, with an item.
@@ -390,7 +317,8 @@ async fn every_act_is_left_by_a_route() {
             // Only a refused submission has an event.
             Act::JobCreate => AJob,
             // Only a refused one has an event, see `console::sessions`.
-            Act::SignIn => continue,
+            // A hold expires by itself.
+            Act::SignIn | Act::HoldExpire => continue,
             // The route that changes a pace also extends a deadline.
             Act::JobExtend => An(Act::JobThrottle.as_str()),
             act => An(act.as_str()),

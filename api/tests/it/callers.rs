@@ -33,12 +33,13 @@ pub(crate) const TWO: &str = r#"
 /// The names of those targets.
 pub(crate) const TARGETS: [&str; 2] = ["main", "spare"];
 
-const SCOPES: [&str; 9] = [
+const SCOPES: [&str; 10] = [
     "memories:delete",
     "memories:delete:any",
     "subjects:erase",
     "jobs:read",
     "jobs:admin",
+    "holds:admin",
     "audit:read",
     "receipts:read",
     "metrics:read",
@@ -224,10 +225,20 @@ fn keys() -> Vec<Caller> {
             target: Some(target),
             ..Caller::key(
                 name,
-                &["memories:delete:any", "subjects:erase", "jobs:read", "jobs:admin"],
+                &[
+                    "memories:delete:any",
+                    "subjects:erase",
+                    "jobs:read",
+                    "jobs:admin",
+                    "holds:admin",
+                ],
             )
         });
     }
+    callers.push(Caller {
+        workspaces: &["w"],
+        ..Caller::key("holder-in-w", &["holds:admin"])
+    });
     callers.push(Caller {
         user: Some("ana"),
         workspaces: &["w"],
@@ -348,6 +359,7 @@ fn job_for(app: &App, caller: Option<&Caller>, target: &str) -> NewJob {
         not_before: None,
         trace: None,
         places: Vec::new(),
+        warnings: Vec::new(),
         partitions: vec![NewPartition::ids(
             target,
             &target.tables[0],

@@ -8,9 +8,10 @@ use crate::app::App;
 use crate::documented::{document, is_compatible};
 
 /// The groups of operations, in the order of the page.
-const TAGS: [&str; 11] = [
+const TAGS: [&str; 12] = [
     "jobs",
     "receipts",
+    "holds",
     "schedules",
     "keys",
     "operation",
@@ -47,7 +48,7 @@ async fn the_page_opens_on_jobs_and_ends_with_the_clients_of_other_systems() {
         assert_eq!(tags.len(), 1, "{id}");
         let place = TAGS.iter().position(|tag| tags[0] == *tag);
         let place = place.unwrap_or_else(|| panic!("{id}: {tags:?} has no description"));
-        assert_eq!(place > 5, is_compatible(path), "{id}");
+        assert_eq!(place > 6, is_compatible(path), "{id}");
         used.insert(place);
     }
     assert_eq!(used.len(), TAGS.len());
@@ -140,6 +141,7 @@ async fn the_api_takes_the_examples_of_requests() {
     let path = format!("/v1/jobs/{}", created.job());
     for (method, path, id, status) in [
         ("PATCH", path.as_str(), "changeJob", 200),
+        ("PUT", "/v1/holds/case-77", "putHold", 201),
         ("POST", "/v1/keys", "createKey", 201),
         ("POST", "/v1/keys/crm/rotate", "rotateKey", 200),
     ] {

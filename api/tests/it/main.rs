@@ -14,6 +14,8 @@ mod described;
 mod documented;
 mod examples;
 mod guesses;
+mod holds;
+mod holds_matrix;
 mod idempotent;
 mod keys;
 mod limits;

@@ -186,6 +186,7 @@ async fn who_may_erase_nothing_is_not_read() {
     for (method, path) in [
         ("POST", "/v1/jobs"),
         ("PUT", "/v1/schedules/nightly"),
+        ("PUT", "/v1/holds/case-77"),
         ("DELETE", "/memories"),
         ("DELETE", "/v1/batch/"),
         ("POST", "/memories/_delete_by_query"),

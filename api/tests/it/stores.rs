@@ -1,10 +1,13 @@
-//! Stores in memory, and a worker that erases from them only the memories that its leases demand. With it, a request
-//! that waits for its job sees the end.
+//! Stores in memory, and a worker that erases from them only the memories that its leases demand, and none that a hold
+//! keeps. With it, a request that waits for its job sees the end.
 
 use lethe_common::doorbell::{Listener, Ring};
-use lethe_common::filter::Type;
+use lethe_common::filter::{Filter, Type};
+use lethe_common::hold::{Hold, HoldOn, HoldSet};
 use lethe_common::job::{Field, Outcome, Subject};
-use lethe_common::ledger::{After, Delta, Kind, Lease, NewPartition, Record, RecordEnd, Snapshot, Work};
+use lethe_common::ledger::{
+    After, Delta, HoldCount, ItemOutcome, Kind, Lease, NewPartition, Record, RecordEnd, Snapshot, Work,
+};
 use serde_json::{Map, json};
 
 use crate::accepting::claim;
@@ -52,7 +55,22 @@ impl Memory {
     }
 
     fn matches(&self, lease: &Lease) -> bool {
-        let Some(query) = &lease.job.query else { return true };
+        lease.job.query.as_ref().is_none_or(|query| self.is_met(query))
+    }
+
+    /// Returns the first hold that keeps the memory.
+    fn held_by<'h>(&self, holds: &'h HoldSet, lease: &'h Lease) -> Option<&'h Hold> {
+        let mut there = holds.of(&lease.route.target, &lease.route.table);
+        there.find(|hold| match &hold.on {
+            HoldOn::Everything => true,
+            HoldOn::Persons(names) => self.user.is_some_and(|user| names.iter().any(|name| name == user)),
+            HoldOn::Ids(ids) => ids.iter().any(|id| id == self.id),
+            HoldOn::Workspaces(names) => names.iter().any(|name| name == self.workspace),
+            HoldOn::Query(filter) => self.is_met(filter),
+        })
+    }
+
+    fn is_met(&self, query: &Filter) -> bool {
         let columns: Map<_, _> = [
             ("id", json!(self.id)),
             ("user_id", json!(self.user)),
@@ -111,11 +129,12 @@ impl Worker {
     /// Does the work of a lease, and its read-back.
     pub(crate) async fn carry_out(&mut self, app: &App, mut lease: Lease) {
         loop {
+            let holds = app.ledger.holds_in_force().await.expect("the ledger answers");
             let delta = match (lease.kind, &lease.work) {
                 (Kind::Plan, _) => self.plan(&lease),
-                (Kind::Preview, Work::Ids(ids)) => self.each(&lease, ids, false),
-                (Kind::Erase, Work::Ids(ids)) => self.each(&lease, ids, true),
-                (Kind::Erase, _) => self.all(&lease),
+                (Kind::Preview, Work::Ids(ids)) => self.each(&lease, &holds, ids, false),
+                (Kind::Erase, Work::Ids(ids)) => self.each(&lease, &holds, ids, true),
+                (Kind::Erase, _) => self.all(&lease, &holds),
                 (Kind::ReadBack, _) => Delta::default(),
                 (Kind::Check, _) => unreachable!("nobody says here what is expected"),
                 (Kind::Preview, _) => unreachable!("nobody previews a query or a subject here"),
@@ -161,14 +180,16 @@ impl Worker {
     }
 
     /// Looks for each id, and erases or leaves the memory.
-    fn each(&mut self, lease: &Lease, ids: &[String], erases: bool) -> Delta {
+    fn each(&mut self, lease: &Lease, holds: &HoldSet, ids: &[String], erases: bool) -> Delta {
         let mut delta = Delta::default();
         for id in ids {
             let found = self
                 .memories
                 .iter()
                 .position(|memory| memory.id == id && memory.meets(lease));
+            let hold = found.and_then(|n| self.memories[n].held_by(holds, lease));
             let outcome = match found {
+                Some(_) if hold.is_some() => Outcome::Held,
                 Some(n) if erases => {
                     self.memories.remove(n);
                     Outcome::Erased
@@ -179,18 +200,45 @@ impl Worker {
             for store in &lease.stores {
                 delta.count(*store, outcome, 1);
             }
+            if erases && let Some(hold) = hold {
+                keep(&mut delta, lease, id, hold);
+            }
         }
         delta
     }
 
     /// Erases all memories that meet the conditions.
-    fn all(&mut self, lease: &Lease) -> Delta {
-        let before = self.memories.len();
-        self.memories.retain(|memory| !memory.meets(lease));
+    fn all(&mut self, lease: &Lease, holds: &HoldSet) -> Delta {
         let mut delta = Delta::default();
-        for store in &lease.stores {
-            delta.count(*store, Outcome::Erased, (before - self.memories.len()) as u64);
+        let (met, others): (Vec<_>, Vec<_>) = self.memories.iter().copied().partition(|memory| memory.meets(lease));
+        self.memories = others;
+        for memory in met {
+            let hold = memory.held_by(holds, lease);
+            let outcome = if hold.is_some() { Outcome::Held } else { Outcome::Erased };
+            for store in &lease.stores {
+                delta.count(*store, outcome, 1);
+            }
+            if let Some(hold) = hold {
+                keep(&mut delta, lease, memory.id, hold);
+                self.memories.push(memory);
+            }
         }
         delta
     }
+}
+
+/// Records a memory that a hold keeps.
+fn keep(delta: &mut Delta, lease: &Lease, id: &str, hold: &Hold) {
+    delta.items.extend(lease.stores.iter().map(|store| ItemOutcome {
+        id: id.to_owned(),
+        store: *store,
+        outcome: Some(Outcome::Held),
+        code: None,
+    }));
+    delta.holds.push(HoldCount {
+        hold: hold.name.clone(),
+        revision: hold.revision,
+        ground: hold.ground,
+        n: 1,
+    });
 }

@@ -11,6 +11,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::error::Errors;
+use crate::compat::outcome::left;
 use crate::compat::read::{Caller, InPath};
 use crate::http::problem::{Kind, Problem};
 use crate::job::visible::visible;
@@ -53,7 +54,8 @@ pub(crate) struct Event {
     completed_at: Option<Timestamp>,
     /// Milliseconds from the start to the end.
     latency: Option<i64>,
-    /// The last error code, from a closed list.
+    /// The last error code, from a closed list. `held`: a hold keeps some of the memories. `conflicted`: some have changed
+    /// meanwhile, and stay.
     error: Option<String>,
 }
 
@@ -120,14 +122,16 @@ pub(crate) async fn ping(_caller: Caller) -> Json<Ping> {
 
 impl From<JobView> for Event {
     fn from(job: JobView) -> Self {
+        let kept = left(&job).next().map(|(outcome, _)| outcome.to_owned());
         let status = match job.state {
             JobState::Receiving | JobState::Queued => "PENDING",
-            JobState::Planning | JobState::Running | JobState::Verifying | JobState::Cancelling | JobState::Held => {
-                "RUNNING"
-            }
-            JobState::Failed | JobState::Cancelled => "FAILED",
+            JobState::Planning | JobState::Running | JobState::Verifying | JobState::Cancelling => "RUNNING",
+            // mem0's clients wait for one of the last two states. A hold may stay for years.
+            JobState::Held | JobState::Failed | JobState::Cancelled => "FAILED",
+            JobState::Succeeded if kept.is_some() => "FAILED",
             JobState::Succeeded => "SUCCEEDED",
         };
+        let ended_at = job.ended_at.or(job.held_at);
         Self {
             id: job.id.0,
             event_type: "DELETE",
@@ -136,11 +140,11 @@ impl From<JobView> for Event {
             metadata: Empty {},
             results: [],
             created_at: from_millis(job.accepted_at),
-            updated_at: from_millis(job.ended_at.or(job.started_at).unwrap_or(job.accepted_at)),
+            updated_at: from_millis(ended_at.or(job.started_at).unwrap_or(job.accepted_at)),
             started_at: job.started_at.and_then(from_millis),
-            completed_at: job.ended_at.and_then(from_millis),
-            latency: job.ended_at.zip(job.started_at).map(|(ended, started)| ended - started),
-            error: job.error_code.map(String::from),
+            completed_at: ended_at.and_then(from_millis),
+            latency: ended_at.zip(job.started_at).map(|(ended, started)| ended - started),
+            error: job.error_code.map(String::from).or(kept),
         }
     }
 }

@@ -138,7 +138,7 @@ impl DeletedByQuery {
         highest.unwrap_or(StatusCode::OK)
     }
 
-    /// Returns the result of an ended job, with the memories that failed.
+    /// Returns the result of a job that has ended or is held, with the memories that failed.
     ///
     /// # Errors
     /// The ledger cannot return the failed memories.
@@ -151,8 +151,9 @@ impl DeletedByQuery {
                 .await?;
         }
         let details = Details::of(state, std::slice::from_ref(job)).await?;
+        let ended_at = job.ended_at.or(job.held_at);
         Ok(Self {
-            took: job.ended_at.map_or(0, |ended| ended - job.accepted_at).max(0),
+            took: ended_at.map_or(0, |ended| ended - job.accepted_at).max(0),
             timed_out: false,
             status: Status::new(job, &details),
             canceled: (job.state == State::Cancelled).then_some("by user request"),

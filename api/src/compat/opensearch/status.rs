@@ -26,7 +26,7 @@ pub(super) struct Status {
     /// Erased memories.
     deleted: u64,
     batches: u64,
-    /// Memories that changed meanwhile and stay, or that another job erased.
+    /// Memories that changed meanwhile and stay, that a hold keeps, or that another job erased.
     version_conflicts: u64,
     noops: u64,
     retries: Retries,
@@ -90,7 +90,7 @@ impl Status {
             created: 0,
             deleted: most(job, "erased"),
             batches: job.selected.saturating_sub(job.remaining).div_ceil(batch),
-            version_conflicts: most(job, "conflicted") + taken(job),
+            version_conflicts: conflicts(|outcome| most(job, outcome)) + taken(job),
             noops: 0,
             retries: Retries::default(),
             throttled_millis: job.throttled_ms,
@@ -132,7 +132,7 @@ impl Status {
             total: accounted + counts.remaining,
             deleted: counts.most("erased"),
             batches: accounted.div_ceil(batch),
-            version_conflicts: counts.most("conflicted") + taken_of(counts),
+            version_conflicts: conflicts(|outcome| counts.most(outcome)) + taken_of(counts),
             retries: Retries::default(),
             throttled_millis: self.throttled_millis / n + u64::from(nth < self.throttled_millis % n),
             requests_per_second: if self.requests_per_second < 0.0 {
@@ -146,6 +146,11 @@ impl Status {
     }
 }
 
+/// Returns how many memories stay, because they changed or because a hold keeps them.
+fn conflicts(most: impl Fn(&str) -> u64) -> u64 {
+    most("conflicted") + most("held")
+}
+
 /// Returns how many memories were already gone, erased by another job. OpenSearch calls this a version conflict.
 fn taken(job: &JobView) -> u64 {
     let of = |store: StoreKind| job.stores.iter().find(|counts| counts.store == store);
@@ -153,7 +158,7 @@ fn taken(job: &JobView) -> u64 {
     let decides = of(StoreKind::Sql).or_else(|| of(StoreKind::Vector));
     let absent = decides.and_then(|counts| counts.counts.get("absent")).copied();
     // A memory that only the other store still held counts as erased.
-    let known = most(job, "erased") + most(job, "conflicted");
+    let known = most(job, "erased") + conflicts(|outcome| most(job, outcome));
     absent.unwrap_or(0).min(job.selected.saturating_sub(known))
 }
 
@@ -164,7 +169,7 @@ fn taken_of(slice: &SliceCounts) -> u64 {
         .get(&StoreKind::Sql)
         .or_else(|| slice.stores.get(&StoreKind::Vector));
     let absent = decides.and_then(|counts| counts.get("absent")).copied();
-    let known = slice.most("erased") + slice.most("conflicted");
+    let known = slice.most("erased") + conflicts(|outcome| slice.most(outcome));
     absent.unwrap_or(0).min(slice.accounted().saturating_sub(known))
 }
 

@@ -108,7 +108,8 @@ impl Task {
     pub(super) fn new(job: &JobView, details: Option<&Details>) -> Self {
         let id = TaskId(job.id);
         let description = || format!("delete-by-query [{}]", job.table.as_deref().unwrap_or_default());
-        let ran_ms = job.ended_at.unwrap_or(job.now).saturating_sub(job.accepted_at).max(0);
+        let ended_at = job.ended_at.or(job.held_at);
+        let ran_ms = ended_at.unwrap_or(job.now).saturating_sub(job.accepted_at).max(0);
         Self {
             node: id.node(),
             id: id.number(),

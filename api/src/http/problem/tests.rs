@@ -75,6 +75,8 @@ async fn every_problem_looks_like_this() {
       The name is taken: change the request: see /openapi.json
     409 /problems#too-many-schedules
       You have too many schedules: change the request: see /openapi.json
+    409 /problems#too-many-holds
+      Too many holds are in force: change the request: see /openapi.json
     409 /problems#secrets-overlap
       The key has another number of secrets: change the request: see /openapi.json
     409 /problems#still-served
@@ -87,6 +89,8 @@ async fn every_problem_looks_like_this() {
       The content type is wrong: change the request: see /openapi.json
     422 /problems#invalid
       The request cannot be accepted: change the request: see /openapi.json
+    422 /problems#everything-unsaid
+      A hold on everything must say so: change the request: see /openapi.json
     422 /problems#not-supported
       This is not supported yet: change the request: see /openapi.json
     422 /problems#limit-exceeded

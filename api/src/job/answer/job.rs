@@ -111,7 +111,7 @@ pub(crate) struct Job {
     /// When it ended.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub(crate) ended_at: Option<Timestamp>,
-    /// The path of its receipt, once it has ended. A dry run has none.
+    /// The path of its receipt, once it has ended or is held. A dry run has none.
     pub(crate) receipt: Option<String>,
 }
 
@@ -190,7 +190,8 @@ impl From<JobView> for Job {
             not_before: from_millis(job.not_before),
             started_at: job.started_at.and_then(from_millis),
             ended_at: job.ended_at.and_then(from_millis),
-            receipt: (job.ended_at.is_some() && !job.dry_run).then(|| format!("/v1/jobs/{}/receipt", job.id)),
+            receipt: (job.ended_at.or(job.held_at).is_some() && !job.dry_run)
+                .then(|| format!("/v1/jobs/{}/receipt", job.id)),
         }
     }
 }

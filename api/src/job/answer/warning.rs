@@ -11,7 +11,8 @@ pub(crate) struct WarningAnswer {
     /// `full_scan`: no index helps the search, so the database reads every row. `mistyped`: the table's columns cannot
     /// hold a value of the request (an e-mail address in a column of numbers), so the table was skipped.
     /// `nothing_selected`: nothing matched in any table. `dependents_uncounted`: a worker died or lost its lease
-    /// between a deletion and its record, so `dependents` of this table is too small.
+    /// between a deletion and its record, so `dependents` of this table is too small. `held`:
+    /// when the job was accepted, a hold was in force that may keep some of its memories.
     #[schema(example = "full_scan")]
     pub(crate) code: &'static str,
     /// The target; `null` for a warning about the whole job.

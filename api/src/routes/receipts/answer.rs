@@ -56,7 +56,7 @@ pub(crate) struct ListedReceipt {
     pub(crate) job_id: Uuid,
     /// The number of the ending: 1, and one more for each retry that ended.
     pub(crate) ending: u64,
-    /// The state in which the job ended: `succeeded`, `failed` or `cancelled`.
+    /// The state in which the job ended: `succeeded`, `failed` or `cancelled`. `held`: only holds kept it from its end.
     #[schema(example = "succeeded")]
     pub(crate) state: &'static str,
     /// The caller that asked for the job.

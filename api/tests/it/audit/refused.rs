@@ -83,6 +83,9 @@ async fn a_refused_act_leaves_an_event_and_a_refused_look_none() {
         Act::ScheduleDelete,
         Act::SchedulePause,
         Act::ScheduleResume,
+        Act::HoldPut,
+        Act::HoldRelease,
+        Act::HoldRead,
         Act::MappingRetire,
         Act::AuditRead,
     ] {
@@ -101,6 +104,8 @@ async fn only_an_object_that_exists_is_named() {
         ("DELETE", "/v1/keys/root".to_owned(), "key/root".to_owned()),
         ("DELETE", "/v1/keys/ana".to_owned(), "all/*".to_owned()),
         ("DELETE", "/v1/schedules/x".to_owned(), "schedule/x".to_owned()),
+        ("DELETE", "/v1/holds/x".to_owned(), "hold/x".to_owned()),
+        ("DELETE", "/v1/holds/ana".to_owned(), "all/*".to_owned()),
         ("POST", "/v1/targets/main/pause".to_owned(), "target/main".to_owned()),
         ("POST", "/v1/pause".to_owned(), "all/*".to_owned()),
     ] {
@@ -108,10 +113,10 @@ async fn only_an_object_that_exists_is_named() {
         let event = refusals(app).await.remove(0);
         assert_eq!(format!("{}/{}", event.object_type, event.object_id), object, "{path}");
     }
-    // The names of a new schedule and of a memory may be a person's.
-    let written = app.send_json("reader", "PUT", "/v1/schedules/ana", &schedule()).await;
+    // The names of a new schedule and of a memory may be a person's. More refusals of the reader are only counted.
+    let written = app.send_json("scraper", "PUT", "/v1/schedules/ana", &schedule()).await;
     assert_eq!(written.status, 403, "{}", written.text);
-    assert_eq!(send(app, "reader", "DELETE", "/memories/ana").await, 403);
+    assert_eq!(send(app, "scraper", "DELETE", "/memories/ana").await, 403);
     let newest = refusals(app).await;
     for (event, act) in newest.iter().zip([Act::JobCreate, Act::ScheduleCreate]) {
         assert_eq!((event.act.as_str(), &*event.object_id), (act.as_str(), "*"));

@@ -55,7 +55,8 @@ pub(crate) async fn get(
     }
     let result = match mistyped::of(&state, &job).await? {
         Some(problem) => Some(Err(Cause::of(&problem))),
-        None if job.state.is_ended() => Some(Ok(DeletedByQuery::of(&state, &principal, &job).await?)),
+        // A client asks until the task is completed, and a hold may stay for years.
+        None if job.state.rests() => Some(Ok(DeletedByQuery::of(&state, &principal, &job).await?)),
         None => None,
     };
     let details = Details::of(&state, std::slice::from_ref(&job)).await?;

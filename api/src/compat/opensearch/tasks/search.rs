@@ -57,8 +57,9 @@ impl<'a> Search<'a> {
         }
         let ids: Vec<JobId> = self.ids.drain(..self.ids.len().min(JOBS)).collect();
         let mut jobs = self.state.ledger().jobs_of(&ids).await?;
-        // A job may have ended since its id was read.
-        jobs.retain(|job| is_task(job) && !job.state.is_ended());
+        // A job may have ended since its id was read. A held one is a completed task: a caller that cancels all running
+        // tasks does not mean it.
+        jobs.retain(|job| is_task(job) && !job.state.rests());
         within(self.state, self.principal, jobs).await.map(Some)
     }
 

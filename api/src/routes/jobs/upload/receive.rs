@@ -75,6 +75,7 @@ pub(in crate::routes::jobs) async fn receive(
     };
     job.trace = headers::trace(headers);
     job.idempotency = idempotency;
+    state.known_holds().warn(&mut job).await;
     let mut receiver = Receiver::new(state, principal, place, &options, fingerprint);
     let view = just_accepted(&job, state.clock().now(), config.deadlines.soon);
     let Some(upload) = within(limit, state.ledger().begin_upload(&job, &receiver.partition())).await? else {
