@@ -1,4 +1,4 @@
-//! The report to a shell about a job that has ended.
+//! The report to a shell about a job that has ended or is held.
 
 use anyhow::bail;
 use serde_json::Value;
@@ -6,8 +6,8 @@ use serde_json::Value;
 use crate::job::show;
 use crate::output::{self, Format};
 
-/// Shows an ended job, with notes in words. Any end but success is an error for the shell too. So is a success that
-/// found nothing, if `require_found` is set.
+/// Shows a job that has ended or is held, with notes in words. Any state but success is an error for the shell too. So is
+/// a success that found nothing, if `require_found` is set.
 pub(crate) fn conclude(job: &Value, format: Format, require_found: bool) -> anyhow::Result<()> {
     show(job, format)?;
     for note in notes(job) {
@@ -16,6 +16,10 @@ pub(crate) fn conclude(job: &Value, format: Format, require_found: bool) -> anyh
     match job["state"].as_str() {
         Some("succeeded") if require_found && !has_found(job) => bail!("nothing was found"),
         Some("succeeded") => Ok(()),
+        Some("held") => bail!(
+            "legal holds keep memories of the job, and the rest is deleted: `lethe holds` lists holds, and the job goes on \
+             after their release"
+        ),
         state => bail!("the job ended in state {}", state.unwrap_or("nothing known")),
     }
 }
@@ -35,6 +39,7 @@ fn notes(job: &Value) -> Vec<String> {
                 format!("{place} was skipped: its columns cannot hold a value of the request")
             }
             Some("full_scan") => format!("{place} was searched row by row: no index helps"),
+            Some("held") => format!("{place}: a legal hold may keep memories of the request"),
             Some("dependents_uncounted") => {
                 format!("{place}: more dependent rows were deleted than counted, because a worker died")
             }
@@ -93,11 +98,20 @@ mod tests {
     }
 
     #[test]
+    fn a_held_job_is_no_success() {
+        let mut held = job(0, 1);
+        held["state"] = json!("held");
+        let said = conclude(&held, Format::Json, false).unwrap_err().to_string();
+        assert!(said.contains("`lethe holds`"), "{said}");
+    }
+
+    #[test]
     fn warnings_are_said_in_words() {
         let mut job = job(0, 0);
         job["warnings"] = json!([
             {"code": "mistyped", "target": "main", "table": "notes"},
             {"code": "nothing_selected", "target": null, "table": null},
+            {"code": "held", "target": "main", "table": "notes"},
         ]);
         job["stores"][0]["dependents"] = json!({"chunks": 12});
         assert_eq!(
@@ -105,6 +119,7 @@ mod tests {
             [
                 "main/notes was skipped: its columns cannot hold a value of the request",
                 "nothing was selected: no memory matches the request",
+                "main/notes: a legal hold may keep memories of the request",
                 "12 rows of the dependent table chunks in main were deleted with their memories",
             ]
         );

@@ -1,4 +1,4 @@
-//! Following a job until it ends: a line for each event, and a bar on a terminal. Both go beside the answer.
+//! Following a job until it ends or is held: a line for each event, and a bar on a terminal. Both go beside the answer.
 
 use std::fmt::Write;
 use std::io::IsTerminal;
@@ -22,17 +22,17 @@ const LOOK: Duration = Duration::from_millis(100);
 /// looks full.
 const BAR: u64 = 1_000;
 
-/// The states in which a job has ended.
-const ENDED: [&str; 3] = ["succeeded", "failed", "cancelled"];
+/// The states in which a job rests: it has ended, or waits until holds are released, which may take years.
+const RESTING: [&str; 4] = ["succeeded", "failed", "cancelled", "held"];
 
-/// Shows a job's progress until it ends; returns the job. Only people get its events.
+/// Shows a job's progress until it ends or is held; returns the job. Only people get its events.
 pub(crate) async fn follow(api: &Api, id: &str, format: Format) -> anyhow::Result<Value> {
     let bar = bar()?;
     let mut last = None;
     loop {
         let job = api.job(id).await?;
         let state = job["state"].as_str().context("the API did not answer with a job")?;
-        let has_ended = ENDED.contains(&state);
+        let rests = RESTING.contains(&state);
         let selected = job["selected"].as_u64().unwrap_or(0);
         let progress = job["progress"].as_f64().unwrap_or(0.0).clamp(0.0, 1.0);
         #[expect(
@@ -44,7 +44,7 @@ pub(crate) async fn follow(api: &Api, id: &str, format: Format) -> anyhow::Resul
         let of = |whole: u64| (progress * whole as f64).round() as u64;
         bar.set_position(of(BAR));
         bar.set_message(format!("{}/{selected} {state}", of(selected)));
-        if has_ended {
+        if rests {
             bar.finish();
             return Ok(job);
         }

@@ -23,6 +23,9 @@ const GROUPS: [(&str, &[&str]); 4] = [
             "retry",
             "schedules",
             "receipts",
+            "hold",
+            "holds",
+            "release",
         ],
     ),
     (
@@ -46,7 +49,7 @@ Examples:
 
 Exit codes:
   0  done; for `watch` and `submit --watch`: the job succeeded
-  1  refused, failed or not reached; the job ended otherwise, or `--require-found` found nothing
+  1  refused, failed or not reached; the job ended otherwise or is held, or `--require-found` found nothing
   2  wrong options, or a configuration that cannot be used
 
 Guide: docs/src/reference/command-line.md";
@@ -97,6 +100,13 @@ Exit codes:
   0  valid
   1  invalid, or a file cannot be read
   2  wrong options";
+
+/// Examples of `lethe hold`.
+pub(crate) const HOLD: &str = "\
+Examples:
+  lethe hold case-77 --person ana --ground '17(3)(e)' --reference CASE-77
+  lethe hold audit-3 --ids-file ids.txt --target main --table memories --ground preservation_order
+  lethe hold freeze --everything --target main --ground legal_claims --until 2030-01-31T12:00:00Z";
 
 /// Examples of `lethe targets infer`.
 pub(crate) const INFER: &str = "\

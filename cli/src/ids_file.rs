@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use anyhow::{Context, anyhow};
+use anyhow::{Context, anyhow, bail};
 use lethe_common::ndjson::{Line, LineError, Lines};
 use reqwest::{Body, RequestBuilder};
 use serde_json::{Map, Value, json};
@@ -85,6 +85,31 @@ impl fmt::Display for Broken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("the file of ids cannot be sent")
     }
+}
+
+/// Reads a whole file of ids.
+pub(crate) fn read(path: &Path) -> anyhow::Result<Vec<String>> {
+    let name = path.display();
+    let text = std::fs::read(path).with_context(|| format!("read {name}"))?;
+    let ids = ids_of(&text).map_err(|reason| anyhow!("{name}: {reason}"))?;
+    if ids.is_empty() {
+        bail!("{name}: the file has no id");
+    }
+    Ok(ids)
+}
+
+fn ids_of(mut text: &[u8]) -> Result<Vec<String>, LineError> {
+    let mut lines = Lines::new(MAX_ID);
+    let mut read = Vec::new();
+    while !text.is_empty() {
+        read.extend(lines.next(&mut text)?);
+    }
+    read.extend(lines.last()?);
+    let ids = read.into_iter().filter_map(|line| match line {
+        Line::Id(id) => Some(id),
+        Line::Blank => None,
+    });
+    Ok(ids.collect())
 }
 
 /// Returns the lines of a part of a file as JSON strings; `None` is the end. Blank lines are kept, so that

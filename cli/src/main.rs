@@ -14,6 +14,7 @@ mod fill;
 mod follow;
 mod health;
 mod help;
+mod holds;
 mod ids_file;
 mod job;
 mod jobs;
@@ -66,6 +67,9 @@ async fn main() -> ExitCode {
         Command::ForgetAudit(role) => roles::forget_audit(role.config.as_deref()).await,
         Command::Audit(options) => audit::run(&options).await,
         Command::Receipts(receipts) => receipts::run(&receipts).await,
+        Command::Hold(hold) => holds::place(&hold).await,
+        Command::Holds(holds) => holds::run(&holds).await,
+        Command::Release(release) => holds::release(&release).await,
         Command::Keys(keys) => keys::run(&keys).await,
         Command::Schedules(schedules) => schedules::run(&schedules).await,
         Command::Targets(targets) => targets::run(&targets).await,

@@ -11,6 +11,7 @@ use crate::api::{Server, url};
 use crate::audit::Audit;
 use crate::deadline::{Extend, Legal};
 use crate::help;
+use crate::holds::{Hold, Holds, Release};
 use crate::jobs::{Jobs, label};
 use crate::keys::Keys;
 use crate::matching::Chosen;
@@ -81,6 +82,13 @@ pub(crate) enum Command {
     Audit(Audit),
     /// List, save and verify receipts, and check the log that names them.
     Receipts(Receipts),
+    /// Place a legal hold: no job deletes the memories that it names.
+    #[command(after_help = help::HOLD)]
+    Hold(Box<Hold>),
+    /// List legal holds, or show one.
+    Holds(Holds),
+    /// Release a legal hold: its jobs go on.
+    Release(Release),
     /// Pause: begin no new batch, in all targets or in one; jobs are still accepted.
     Pause(Scope),
     /// Go on after a pause.
