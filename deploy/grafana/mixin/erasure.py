@@ -48,6 +48,14 @@ def attention():
             red_from=1,
         ),
         number("Paused targets", "Their jobs wait.", "short", f"sum(max by (target) ({service(m.PAUSED, TARGET)}))", red_from=1),
+        number("Legal holds", "Holds in force. They keep memories from all jobs.", "short", f"max({service(m.HOLDS)})"),
+        number(
+            "Unsettled holds",
+            "Holds whose jobs no API has looked for since their last change. More than 0 lasts for seconds.",
+            "short",
+            f"max({service(m.HOLDS_UNSETTLED)})",
+            red_from=1,
+        ),
     ]
 
 

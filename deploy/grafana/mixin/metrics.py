@@ -16,6 +16,8 @@ REMAINING = "lethe_memories_remaining"
 UNSERVED = "lethe_target_unserved"
 PAUSED = "lethe_paused"
 WORKERS_GONE = "lethe_workers_gone"
+HOLDS = "lethe_holds"
+HOLDS_UNSETTLED = "lethe_holds_unsettled"
 JOB_PROGRESS = "lethe_job_progress_ratio"
 JOB_RATE = "lethe_job_erased_per_second"
 
