@@ -8,6 +8,7 @@ use lethe_tests::memories::{self, ids};
 use lethe_tests::service::{Service, Site, TARGET, lethe};
 use serde_json::{Value, json};
 
+mod holds;
 mod matching;
 mod operating;
 

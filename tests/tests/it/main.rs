@@ -27,6 +27,7 @@ mod embedded;
 mod erasing;
 mod first_steps;
 mod grants;
+mod holds;
 mod idle;
 mod knocking;
 mod ledger_refuses;

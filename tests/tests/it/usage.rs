@@ -8,7 +8,7 @@ use lethe_tests::service::lethe;
 const NOWHERE: &str = "http://127.0.0.1:9";
 
 /// Every subcommand.
-const COMMANDS: [&[&str]; 47] = [
+const COMMANDS: [&[&str]; 50] = [
     &[],
     &["up"],
     &["demo"],
@@ -52,6 +52,9 @@ const COMMANDS: [&[&str]; 47] = [
     &["receipts", "get"],
     &["receipts", "verify"],
     &["receipts", "audit"],
+    &["hold"],
+    &["holds"],
+    &["release"],
     &["pause"],
     &["resume"],
     &["completions"],
@@ -166,6 +169,23 @@ fn a_command_without_what_it_needs_is_refused() {
         (&["receipts", "verify", "receipt.json"], "--keys"),
         (&["receipts", "verify", "--keys", "keys.json"], "<FILE>"),
         (&["receipts", "audit"], "<URL|DIR>"),
+        (&["hold"], "<NAME>"),
+        (&["hold", "case-77", "--person", "ana"], "--ground"),
+        (&["hold", "case-77", "--ground", "other"], "--everything"),
+        (
+            &[
+                "hold",
+                "case-77",
+                "--ground",
+                "other",
+                "--person",
+                "ana",
+                "--everything",
+            ],
+            "cannot be used with",
+        ),
+        (&["holds", "case-77", "--all"], "cannot be used with"),
+        (&["release"], "<NAME>"),
         (&["pause", "main", "other"], "unexpected argument"),
         (&["resume", "main", "other"], "unexpected argument"),
         (
@@ -262,6 +282,19 @@ fn what_is_refused_before_anything_is_sent() {
             "name the issuer's public keys with --keys",
         ),
         (&["receipts", "audit", "ftp://nowhere"], 1, "write a URL"),
+        (
+            &["hold", "../keys", "--ground", "other", "--everything"],
+            1,
+            "no hold has such a name",
+        ),
+        (
+            &["hold", "case-77", "--ground", "other", "--ids-file", "nowhere"],
+            1,
+            "read nowhere",
+        ),
+        (&["hold", "case-77", "--ground", "other", "--query", "{"], 1, "as JSON"),
+        (&["holds", "../keys"], 1, "no hold has such a name"),
+        (&["release", "../keys"], 1, "no hold has such a name"),
         // Without a name in the path, these would pause and resume everything.
         (&["pause", ".."], 1, "no target has such a name"),
         (&["resume", ".."], 1, "no target has such a name"),
@@ -311,6 +344,10 @@ fn an_api_that_cannot_be_reached_is_said() {
         &["targets", "list"],
         &["targets", "siblings"],
         &["targets", "retire", "main/memories"],
+        &["hold", "case-77", "--ground", "other", "--everything"],
+        &["holds"],
+        &["holds", "case-77"],
+        &["release", "case-77"],
     ] {
         let says = "cannot reach the API at http://127.0.0.1:9: nothing listens there: start it";
         refused(&[arguments, &["--url", NOWHERE]].concat(), 1, says);

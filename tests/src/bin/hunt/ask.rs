@@ -7,6 +7,7 @@ use lethe_tests::client::{Answer, Client};
 use reqwest::{Method, RequestBuilder, StatusCode};
 use serde_json::{Map, Value, json};
 
+use crate::hold;
 use crate::model::{Job, Mapping, Via, What};
 
 /// The seconds that a request waits for its job.
@@ -40,13 +41,20 @@ impl Done {
     pub(crate) fn has_succeeded(&self) -> bool {
         self.state() == "succeeded"
     }
+
+    pub(crate) fn is_held(&self) -> bool {
+        self.state() == "held"
+    }
 }
 
-/// Asks for a deletion and waits for its end.
+/// Places the hold of a deletion, asks for the deletion, and waits until it has ended or is held.
 ///
 /// # Errors
-/// Returns the answer if no job was made, or the last look at a job that has not ended.
+/// Returns the answer if no job was made, or the last look at a job that does not come to rest.
 pub(crate) async fn ask(client: &Client, mapping: &Mapping, job: &Job) -> Result<Done, String> {
+    if let Some(hold) = &job.hold {
+        hold::place(client, mapping, hold).await?;
+    }
     let request = request(client, mapping, job);
     let answer = client
         .try_send(request)
@@ -55,21 +63,31 @@ pub(crate) async fn ask(client: &Client, mapping: &Mapping, job: &Job) -> Result
     let Some(id) = id_of(&answer) else {
         return Err(format!("no job was made: {} {}", answer.status, answer.text));
     };
+    let job = when(client, &id, |job| !job["ended_at"].is_null() || job["state"] == "held").await?;
+    Ok(Done {
+        status: answer.status,
+        text: answer.text,
+        job,
+    })
+}
+
+/// Waits for the end of a job.
+///
+/// # Errors
+/// Returns the last look at a job that has not ended.
+pub(crate) async fn ended(client: &Client, id: &str) -> Result<Value, String> {
+    when(client, id, |job| !job["ended_at"].is_null()).await
+}
+
+/// Looks at a job until it is as wanted.
+async fn when(client: &Client, id: &str, is_so: impl Fn(&Value) -> bool) -> Result<Value, String> {
     let path = format!("/v1/jobs/{id}");
     let start = Instant::now();
     while start.elapsed() < LONGEST {
         // A request that failed once may succeed the next time.
         let look = client.try_send(client.request(Method::GET, &path)).await;
-        if let Some(job) = look
-            .ok()
-            .map(|answer| answer.body)
-            .filter(|job| !job["ended_at"].is_null())
-        {
-            return Ok(Done {
-                status: answer.status,
-                text: answer.text,
-                job,
-            });
+        if let Some(job) = look.ok().map(|answer| answer.body).filter(&is_so) {
+            return Ok(job);
         }
         tokio::time::sleep(LOOK).await;
     }

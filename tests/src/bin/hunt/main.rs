@@ -4,11 +4,14 @@
 //! `tests/run hunt --seed N --minutes M` starts the servers and runs it. A run consists of worlds: a few memories of a
 //! few people in a site, which is a kind of mapping over a database. The seed and its number determine a world, so
 //! `--seed N --world K` repeats it. The hunt shrinks a fault by leaving elements out.
+//!
+//! Some jobs run under a hold, which is released once they rest. The model says what must stay until then.
 #![expect(clippy::unwrap_used, reason = "a hunt that cannot go on ends")]
 
 mod ask;
 mod fleet;
 mod generate;
+mod hold;
 mod model;
 mod options;
 mod report;

@@ -8,10 +8,11 @@ use lethe_tests::tap::Side;
 use crate::ask::{Done, ask};
 use crate::fleet::{Fleet, Lane, Mode};
 use crate::generate::{World, change, job, world};
+use crate::hold::release;
 use crate::model::{Element, Job, State, What};
 use crate::report::{Found, Report, show};
 use crate::shrink::shrink;
-use crate::verdict::{Between, Wrong, fault, verdict};
+use crate::verdict::{Between, Wrong, fault, released, verdict};
 use lethe_tests::random::Random;
 
 /// The time limit of the wait for a call to disturb.
@@ -50,14 +51,39 @@ pub(crate) async fn round(fleet: &Fleet, lane: &Lane, seed: u64, numbers: &[u64]
         at += 1;
         let jobs = subjects.iter_mut().map(|subject| step(fleet, lane, subject));
         let done = join_all(jobs).await;
-        let last = lane.stores.read().await;
+        let rested = lane.stores.read().await;
+        let releasing = done
+            .iter()
+            .map(|(job, done, _)| release(&fleet.client, job, done.as_ref().ok()));
+        let then = join_all(releasing).await;
+        let freed = if done.iter().any(|(job, ..)| job.hold.is_some()) {
+            lane.stores.read().await
+        } else {
+            rested.clone()
+        };
         let mut going = Vec::new();
-        for (mut subject, (job, done, between)) in subjects.into_iter().zip(done) {
-            let last = part(&last, &subject, between.as_ref());
-            let faults = match &done {
+        for ((mut subject, (job, done, between)), then) in subjects.into_iter().zip(done).zip(then) {
+            let mut last = part(&rested, &subject, between.as_ref());
+            let mut faults = match &done {
                 Err(text) => vec![fault(Wrong::Ended, text.clone())],
                 Ok(done) => verdict(&lane.site.mappings, &job, done, &subject.state, between.as_ref(), &last),
             };
+            let after = part(&freed, &subject, between.as_ref());
+            match then {
+                Err(text) => faults.push(fault(Wrong::Ended, text)),
+                Ok(None) => {}
+                Ok(Some(then)) => faults.extend(released(
+                    &lane.site.mappings,
+                    &job,
+                    &then,
+                    &subject.state,
+                    between.is_some(),
+                    (&last, &after),
+                )),
+            }
+            if faults.is_empty() {
+                last = after;
+            }
             report.did(fleet.mode, &job);
             if faults.is_empty() {
                 subject.state = last;
@@ -105,7 +131,13 @@ fn subject(seed: u64, number: u64, lane: &Lane) -> Subject {
 /// Runs the next job of a world. Returns the change that another application made meanwhile.
 async fn step(fleet: &Fleet, lane: &Lane, subject: &mut Subject) -> (Job, Result<Done, String>, Option<Between>) {
     let random = &mut subject.random;
-    let job = job(random, &lane.site, &fleet.places, &subject.world);
+    let job = job(
+        random,
+        &lane.site,
+        &fleet.places,
+        &subject.world,
+        fleet.mode.worlds() == 1,
+    );
     let mapping = &lane.site.mappings[job.mapping];
     let asking = ask(&fleet.client, mapping, &job);
     let Some(tap) = lane

@@ -2,9 +2,10 @@
 
 use crate::ask::ask;
 use crate::fleet::{Fleet, Lane};
+use crate::hold::release;
 use crate::model::{Job, State, What};
 use crate::report::Found;
-use crate::verdict::verdict;
+use crate::verdict::{released, verdict};
 
 /// Leaves out the elements and ids of an undisturbed world that the fault does not need.
 pub(crate) async fn shrink(fleet: &Fleet, lane: &Lane, mut found: Found) -> Found {
@@ -38,9 +39,16 @@ async fn again(fleet: &Fleet, lane: &Lane, found: &Found, first: State, job: Job
     lane.stores.write(&State::default(), &first).await;
     let done = ask(&fleet.client, &lane.site.mappings[job.mapping], &job).await;
     let last = lane.stores.read().await;
-    lane.stores.write(&last, &State::default()).await;
+    let then = release(&fleet.client, &job, done.as_ref().ok()).await;
+    let after = lane.stores.read().await;
+    lane.stores.write(&after, &State::default()).await;
     let done = done.ok()?;
-    let faults = verdict(&lane.site.mappings, &job, &done, &first, None, &last);
+    let mappings = &lane.site.mappings;
+    let mut faults = verdict(mappings, &job, &done, &first, None, &last);
+    if let Ok(Some(then)) = then {
+        faults.extend(released(mappings, &job, &then, &first, false, (&last, &after)));
+        faults.sort_by_key(|fault| fault.wrong);
+    }
     let same = faults.first().is_some_and(|fault| fault.wrong == found.faults[0].wrong);
     same.then(|| Found {
         job,

@@ -6,7 +6,7 @@ use reqwest::StatusCode;
 use serde_json::Value;
 
 use crate::ask::Done;
-use crate::model::{Fate, Job, Mapping, State, Verdict, Via, judge};
+use crate::model::{Element, Fate, Job, Keeps, Mapping, State, Verdict, Via, judge};
 
 /// The kinds of faults, worst first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -134,12 +134,17 @@ fn undisturbed(right: &Verdict, done: &Done, first: &State, last: &State) -> Vec
     }
     let ends = &right.ends;
     let right_end = match done.state() {
-        "succeeded" => !ends.must_fail,
+        "succeeded" => !ends.must_fail && right.held != Keeps::Surely,
+        "held" => !ends.must_fail && right.held != Keeps::No,
         "failed" => ends.codes.contains(done.code()),
         _ => false,
     };
     if !right_end {
-        let expected = if ends.must_fail { "a failure" } else { "success" };
+        let expected = match right.held {
+            _ if ends.must_fail => "a failure",
+            Keeps::No => "success",
+            Keeps::Perhaps | Keeps::Surely => "a held job",
+        };
         let text = format!(
             "it ended {} {}, not with {expected} {:?}",
             done.state(),
@@ -202,6 +207,7 @@ fn disturbed(
         || then.ends.codes.contains(done.code());
     let ends = match done.state() {
         "succeeded" => !(at_first.ends.must_fail && then.ends.must_fail),
+        "held" => job.hold.is_some() && !job.dry_run,
         "failed" => known,
         _ => false,
     };
@@ -211,6 +217,46 @@ fn disturbed(
             format!("it ended {} {}", done.state(), done.code()),
         ));
     }
+    faults
+}
+
+/// Compares a job with the model that was held, and has ended since its hold was released. `rested` is the state at the
+/// release, and `last` the one at the end. With `disturbed`, another application changed the stores before the release.
+pub(crate) fn released(
+    mappings: &[Mapping],
+    job: &Job,
+    done: &Done,
+    first: &State,
+    disturbed: bool,
+    (rested, last): (&State, &State),
+) -> Vec<Fault> {
+    let job = job.unheld();
+    let (at_first, at_release) = (judge(mappings, first, &job), judge(mappings, rested, &job));
+    let mut faults = kept_as_it_was(rested, last);
+    for element in rested.elements().filter(|element| !last.has(element)) {
+        if [&at_first, &at_release].map(|right| right.fate(&element)) == [Fate::Stays; 2] {
+            faults.push(fault(Wrong::Erased, format!("{element:?} is gone after the release")));
+        }
+    }
+    let is_left = |element: &Element| at_first.fate(element) == Fate::Goes && rested.has_same(first, element);
+    let left = last.elements().filter(|element| is_left(element) && !disturbed);
+    for element in left.filter(|_| done.has_succeeded()) {
+        faults.push(fault(
+            Wrong::Left,
+            format!("{element:?} is still there after the release"),
+        ));
+    }
+    let known = IN_BETWEEN.contains(&done.code()) && disturbed || at_first.ends.codes.contains(done.code());
+    let ends = match done.state() {
+        "succeeded" => disturbed || !at_first.ends.must_fail,
+        "failed" => known,
+        _ => false,
+    };
+    if !ends {
+        let text = format!("it ended {} {} after the release", done.state(), done.code());
+        faults.push(fault(Wrong::Ended, text));
+    }
+    faults.extend(counted(done));
     faults
 }
 

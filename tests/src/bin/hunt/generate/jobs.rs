@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use super::holds::hold;
 use super::world::World;
 use crate::model::{Filter, Ids, Job, Users, Via, What};
 use crate::site::Site;
@@ -15,8 +16,8 @@ pub(crate) struct Places {
     pub(crate) mem0: String,
 }
 
-/// Makes a job.
-pub(crate) fn job(random: &mut Random, site: &Site, places: &Places, world: &World) -> Job {
+/// Makes a job. `is_alone` says whether its world is the only one in the site.
+pub(crate) fn job(random: &mut Random, site: &Site, places: &Places, world: &World, is_alone: bool) -> Job {
     let at = random.below(site.mappings.len());
     let mapping = &site.mappings[at];
     let shape = site.shape;
@@ -90,6 +91,8 @@ pub(crate) fn job(random: &mut Random, site: &Site, places: &Places, world: &Wor
         }
         _ => None,
     };
+    let dry_run = via == Via::Native && random.percent(6);
+    let hold = random.percent(25).then(|| hold(random, site, world, is_alone));
     Job {
         mapping: at,
         via,
@@ -97,12 +100,13 @@ pub(crate) fn job(random: &mut Random, site: &Site, places: &Places, world: &Wor
         owner: named.then_some(user),
         workspace: within.then_some(workspace),
         kind,
-        dry_run: via == Via::Native && random.percent(6),
+        dry_run,
+        hold,
     }
 }
 
 /// Chooses ids of the world, and a few ids that do not exist.
-fn ids(random: &mut Random, site: &Site, world: &World, one: bool, via: Via) -> Vec<String> {
+pub(super) fn ids(random: &mut Random, site: &Site, world: &World, one: bool, via: Via) -> Vec<String> {
     let n = if one { 1 } else { 1 + random.below(world.ids.len()) };
     let mut ids: Vec<String> = Vec::new();
     for _ in 0..n {
@@ -122,7 +126,7 @@ fn ids(random: &mut Random, site: &Site, world: &World, one: bool, via: Via) -> 
 }
 
 /// Makes a query that matches only this world.
-fn query(random: &mut Random, site: &Site, world: &World, open_search: bool) -> What {
+pub(super) fn query(random: &mut Random, site: &Site, world: &World, open_search: bool) -> What {
     let number = site.shape.users == Users::Number;
     let value = |user: &String| match user.parse::<i64>() {
         Ok(user) if number => json!(user),

@@ -1,6 +1,7 @@
 //! Random worlds, jobs and changes.
 
 mod changes;
+mod holds;
 mod jobs;
 mod payload;
 mod world;

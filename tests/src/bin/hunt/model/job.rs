@@ -1,6 +1,7 @@
 //! A requested deletion.
 
 use super::filter::Filter;
+use super::hold::Hold;
 use super::mapping::Field;
 
 /// The API that a deletion is requested by.
@@ -45,6 +46,8 @@ pub(crate) struct Job {
     pub(crate) workspace: Option<String>,
     pub(crate) kind: Option<String>,
     pub(crate) dry_run: bool,
+    /// The hold under which it is requested. It is released once the job rests.
+    pub(crate) hold: Option<Hold>,
 }
 
 impl Job {
@@ -59,6 +62,14 @@ impl Job {
         demands
             .filter_map(|(field, value)| Some((field, value.clone()?)))
             .collect()
+    }
+
+    /// Returns the deletion without its hold.
+    pub(crate) fn unheld(&self) -> Self {
+        Self {
+            hold: None,
+            ..self.clone()
+        }
     }
 
     pub(crate) fn is_query(&self) -> bool {

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Map, Value, json};
 
 use super::agreement::{Agreement, Said, compare, said_by};
+use super::hold::{self, Keeps};
 use super::job::{Job, What};
 use super::mapping::{Columns, Field, Mapping};
 use super::orphan;
@@ -35,6 +36,8 @@ pub(crate) struct Verdict {
     /// The fates of the elements that need not stay.
     pub(crate) fates: BTreeMap<Element, Fate>,
     pub(crate) ends: Ends,
+    /// Whether a hold keeps some of its elements. The job is then held, unless it fails.
+    pub(crate) held: Keeps,
 }
 
 impl Verdict {
@@ -204,6 +207,8 @@ pub(crate) fn judge(mappings: &[Mapping], state: &State, job: &Job) -> Verdict {
     if job.dry_run {
         verdict.fates.clear();
         verdict.ends.must_fail = false;
+    } else if let Some(hold) = &job.hold {
+        hold::apply(mapping, state, job, hold, &mut verdict);
     }
     verdict
 }
@@ -271,7 +276,7 @@ fn agreement(mapping: &Mapping, columns: &Columns, row: &Row, payload: &Map<Stri
 }
 
 /// Returns a row's value of a query field.
-fn column(row: &Row, id: &str, mapping: &Mapping, field: &str) -> Option<Value> {
+pub(super) fn column(row: &Row, id: &str, mapping: &Mapping, field: &str) -> Option<Value> {
     let text = |value: Option<&str>| value.map(|value| json!(value));
     match field {
         "id" => Some(json!(id)),

@@ -5,6 +5,7 @@
 
 mod agreement;
 mod filter;
+mod hold;
 mod job;
 mod judge;
 mod mapping;
@@ -13,6 +14,7 @@ mod state;
 mod subject;
 
 pub(crate) use filter::Filter;
+pub(crate) use hold::{Hold, Keeps, On};
 pub(crate) use job::{Job, Via, What};
 pub(crate) use judge::{Fate, Verdict, judge};
 pub(crate) use mapping::{Columns, Field, Ids, Mapping, Points, Rule, Users};

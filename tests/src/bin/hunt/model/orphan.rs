@@ -122,7 +122,7 @@ pub(super) fn query(mapping: &Mapping, state: &State, job: &Job, filter: &Filter
 }
 
 /// Returns a payload's values of a query field. An object equals nothing, and exists if it contains a value.
-fn of_payload(mapping: &Mapping, payload: &Map<String, Value>, field: &str) -> Vec<Value> {
+pub(super) fn of_payload(mapping: &Mapping, payload: &Map<String, Value>, field: &str) -> Vec<Value> {
     let path = match field {
         "user_id" => mapping.points.as_ref().and_then(|points| points.user),
         "workspace" => mapping.points.as_ref().and_then(|points| points.workspace),

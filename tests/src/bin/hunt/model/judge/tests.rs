@@ -49,6 +49,7 @@ fn by_ids(ids: &[&str], owner: Option<&str>) -> Job {
         workspace: None,
         kind: None,
         dry_run: false,
+        hold: None,
     }
 }
 
