@@ -12,9 +12,9 @@ mod once;
 mod shares;
 mod siblings;
 
-pub(crate) use breaker::{Allowed, Breakers, TrialRole};
+pub(crate) use breaker::{Allowed, Breakers, Failure, TrialRole};
 pub use check::{Checked, Verdict, check};
 pub use infer::{Inferred, infer};
-pub(crate) use mapped::{Mapped, Mappings, Stores};
+pub(crate) use mapped::{Mapped, Mappings, Pinged, Stores};
 pub(crate) use mapping_log::{Looked, MappingLog};
 pub(crate) use shares::{Room, Shares, TargetSlot};

@@ -18,6 +18,7 @@ use super::stop::Stop;
 use crate::backoff;
 use crate::span::{self, About};
 use crate::store::{Class, StoreError};
+use crate::targets::Failure;
 
 /// The state of a target's stores, as an error shows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,6 +35,10 @@ pub(crate) enum Verdict {
 
 /// Judges the stores of a target by an error, and informs the breaker of the target whose store failed.
 async fn judge(env: &Environment, target: &str, error: &StoreError) -> Verdict {
+    let failure = Failure {
+        code: error.code(),
+        store: error.store(),
+    };
     match error {
         StoreError::Neighbour {
             target,
@@ -46,15 +51,15 @@ async fn judge(env: &Environment, target: &str, error: &StoreError) -> Verdict {
         StoreError::Neighbour { target, error: None } => Verdict::Away(env.breakers.pause(target, Instant::now())),
         _ if error.is_outage() => {
             let role = env.trial_role(target);
-            Verdict::Down(env.breakers.failed(target, role, error.code(), Instant::now()))
+            Verdict::Down(env.breakers.failed(target, role, failure, Instant::now()))
         }
         // Either a slow statement or a store that hangs: a ping tells them apart.
         StoreError::Timeout { .. } if !env.mappings.answer(target).await => {
             let role = env.trial_role(target);
-            Verdict::Down(env.breakers.went_down(target, role, error.code(), Instant::now()))
+            Verdict::Down(env.breakers.went_down(target, role, failure, Instant::now()))
         }
         StoreError::Timeout { .. } | StoreError::Busy { .. } => {
-            env.breakers.was_slow(target, error.code());
+            env.breakers.was_slow(target, failure);
             Verdict::Slow
         }
         _ => Verdict::Fine,

@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::lease::Environment;
 use crate::store::StoreError;
-use crate::targets::{Looked, Mapped, MappingLog, Stores};
+use crate::targets::{Looked, Mapped, MappingLog, Pinged, Stores};
 
 /// How often a worker reports and sweeps.
 // Short enough that `/v1/workers` shows news, such as a vanished target, within seconds.
@@ -211,13 +211,13 @@ async fn target(env: &Environment, stores: &Stores) -> (Value, Vec<Looked>) {
 /// Returns the health of a target's stores.
 async fn health(env: &Environment, stores: &Stores) -> Map<String, Value> {
     let mut health = Map::new();
-    let start = Instant::now();
-    for (store, answer) in stores.ping().await {
-        let Some(answer) = answer else { continue };
+    for (store, pinged) in stores.ping().await {
+        let Some(Pinged { answer, took }) = pinged else {
+            continue;
+        };
         let up = answer.is_ok();
-        let latency = start.elapsed();
-        metrics::dependency(Dependency::Store(&stores.name, store), up, up.then_some(latency));
-        metrics::breaker(&stores.name, store, env.breakers.is_open(&stores.name));
+        metrics::dependency(Dependency::Store(&stores.name, store), up, up.then_some(took));
+        metrics::breaker(&stores.name, store, env.breakers.is_open(&stores.name, store));
         let code = answer.err().map(|error| error.code());
         health.insert(store.as_str().to_owned(), json!({"up": up, "code": code}));
     }

@@ -10,6 +10,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use lethe_common::error_code::ErrorCode;
+use lethe_common::job::StoreKind;
 use tokio::sync::Notify;
 
 use crate::backoff;
@@ -36,10 +37,19 @@ pub(crate) enum TrialRole {
     Other,
 }
 
+/// The error of a failed call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Failure {
+    /// The code.
+    pub(crate) code: ErrorCode,
+    /// The store that failed, if the error tells it.
+    pub(crate) store: Option<StoreKind>,
+}
+
 #[derive(Debug, Clone, Copy)]
 struct Tripped {
-    /// The error of the last failed call.
-    code: ErrorCode,
+    /// The last failed call.
+    last: Failure,
     /// The time of the first failed call.
     since: Instant,
     failures: u32,
@@ -189,23 +199,23 @@ impl Breakers {
     }
 
     /// Notes that a call could not reach a store of the target. Returns the pause.
-    pub(crate) fn failed(&self, target: &str, role: TrialRole, code: ErrorCode, now: Instant) -> Duration {
-        self.fail(target, role, code, 1, now)
+    pub(crate) fn failed(&self, target: &str, role: TrialRole, failure: Failure, now: Instant) -> Duration {
+        self.fail(target, role, failure, 1, now)
     }
 
     /// Notes that a store of the target answers no call, which opens the breaker. Returns the pause.
-    pub(crate) fn went_down(&self, target: &str, role: TrialRole, code: ErrorCode, now: Instant) -> Duration {
-        self.fail(target, role, code, self.after, now)
+    pub(crate) fn went_down(&self, target: &str, role: TrialRole, failure: Failure, now: Instant) -> Duration {
+        self.fail(target, role, failure, self.after, now)
     }
 
     /// Notes that a call to a store of the target took too long, though the store answers.
-    pub(crate) fn was_slow(&self, target: &str, code: ErrorCode) {
-        self.trip(&mut self.lock(), target, code);
+    pub(crate) fn was_slow(&self, target: &str, failure: Failure) {
+        self.trip(&mut self.lock(), target, failure);
     }
 
     /// Returns the last error that the stores caused, if no call of the target has succeeded since.
     pub(crate) fn illness(&self, target: &str) -> Option<ErrorCode> {
-        self.lock().get(target).map(|tripped| tripped.code)
+        self.lock().get(target).map(|tripped| tripped.last.code)
     }
 
     /// Returns for how long a target has had an [illness](Self::illness), and the rest of its pause if its breaker is
@@ -227,25 +237,25 @@ impl Breakers {
         self.illness(target).is_some()
     }
 
-    fn trip<'a>(&self, all: &'a mut HashMap<String, Tripped>, target: &str, code: ErrorCode) -> &'a mut Tripped {
-        if all.get(target).is_none_or(|tripped| tripped.code != code) {
+    fn trip<'a>(&self, all: &'a mut HashMap<String, Tripped>, target: &str, last: Failure) -> &'a mut Tripped {
+        if all.get(target).is_none_or(|tripped| tripped.last.code != last.code) {
             self.fell_ill.notify_one();
         }
         let tripped = all.entry(target.to_owned()).or_insert_with(|| Tripped {
-            code,
+            last,
             since: Instant::now(),
             failures: 0,
             pause: self.first_pause,
             until: None,
             trial: Trial::Ping(self.next_trial()),
         });
-        tripped.code = code;
+        tripped.last = last;
         tripped
     }
 
-    fn fail(&self, target: &str, role: TrialRole, code: ErrorCode, failures: u32, now: Instant) -> Duration {
+    fn fail(&self, target: &str, role: TrialRole, last: Failure, failures: u32, now: Instant) -> Duration {
         let mut all = self.lock();
-        let tripped = self.trip(&mut all, target, code);
+        let tripped = self.trip(&mut all, target, last);
         // The breaker was open before, and closed only because no partition was due as a probe.
         let again = tripped.failures >= self.after;
         tripped.failures = tripped.failures.saturating_add(failures);
@@ -290,8 +300,12 @@ impl Breakers {
         is_open
     }
 
-    pub(crate) fn is_open(&self, target: &str) -> bool {
-        self.lock().get(target).is_some_and(|tripped| tripped.until.is_some())
+    /// Returns whether the breaker of a target is open because of this store: the last failed call names it, or names
+    /// none.
+    pub(crate) fn is_open(&self, target: &str, store: StoreKind) -> bool {
+        let all = self.lock();
+        let Some(tripped) = all.get(target) else { return false };
+        tripped.until.is_some() && tripped.last.store.is_none_or(|failed| failed == store)
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, Tripped>> {

@@ -33,6 +33,13 @@ pub(crate) struct Stores {
     pinged: Arc<Mutex<Option<(Instant, bool)>>>,
 }
 
+/// The answer of a store to a ping.
+pub(crate) struct Pinged {
+    pub(crate) answer: Result<(), StoreError>,
+    /// The time that it took.
+    pub(crate) took: Duration,
+}
+
 /// One mapping, ready for use.
 pub(crate) struct Mapped {
     pub(crate) route: Route,
@@ -178,19 +185,19 @@ impl Stores {
         sql && vector
     }
 
-    /// Pings both stores.
-    pub(crate) async fn ping(&self) -> [(StoreKind, Option<Result<(), StoreError>>); 2] {
+    /// Pings both stores at once.
+    // Each has its own time: one that hangs must not make the other one look slow.
+    pub(crate) async fn ping(&self) -> [(StoreKind, Option<Pinged>); 2] {
+        let start = Instant::now();
         let sql = async {
-            match &self.sql {
-                Some(store) => Some(store.ping().await),
-                None => None,
-            }
+            let answer = self.sql.as_ref()?.ping().await;
+            let took = start.elapsed();
+            Some(Pinged { answer, took })
         };
         let vector = async {
-            match &self.vector {
-                Some(store) => Some(store.ping().await),
-                None => None,
-            }
+            let answer = self.vector.as_ref()?.ping().await;
+            let took = start.elapsed();
+            Some(Pinged { answer, took })
         };
         let (sql, vector) = tokio::join!(sql, vector);
         [(StoreKind::Sql, sql), (StoreKind::Vector, vector)]
@@ -333,6 +340,23 @@ mod tests {
             Err(StoreError::Mapping { faults, .. }) => faults.iter().map(ToString::to_string).collect(),
             Err(error) => panic!("{error}"),
         }
+    }
+
+    #[tokio::test]
+    async fn a_vector_store_that_hangs_does_not_make_the_database_look_slow() {
+        let (directory, _env) = fixture::worker().await;
+        let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let text = format!(
+            "[[target]]\nname = \"main\"\nsql = {{ url = \"{}\" }}\nvector = {{ url = \"http://{}\" }}",
+            fixture::ledger_url(&directory),
+            silent.local_addr().unwrap()
+        );
+        let config = Config::from_toml(&text).unwrap();
+        let stores = Stores::new(&config.targets[0], Duration::from_secs(1)).unwrap();
+        let [(_, sql), (_, vector)] = stores.ping().await;
+        let (sql, vector) = (sql.unwrap(), vector.unwrap());
+        assert!(sql.answer.is_ok() && vector.answer.is_err());
+        assert!(sql.took < vector.took, "{:?}, {:?}", sql.took, vector.took);
     }
 
     #[tokio::test]

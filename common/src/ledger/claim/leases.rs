@@ -39,20 +39,25 @@ impl Ledger {
         for row in &rows {
             match lease(row, &jobs, until, claim.siblings) {
                 Ok(lease) => claimed.leases.push(lease),
-                Err(error @ LedgerError::Corrupt { .. }) => claimed.ended.extend(self.unreadable(row, &error).await?),
+                Err(error @ LedgerError::Corrupt { .. }) => {
+                    let (failed, ended) = self.unreadable(row, &error).await?;
+                    claimed.unreadable += failed;
+                    claimed.ended.extend(ended);
+                }
                 Err(error) => return Err(error),
             }
         }
         Ok(claimed)
     }
 
-    /// Handles a claimed partition that this version cannot read. Returns the job if it ended by this.
+    /// Handles a claimed partition that this version cannot read. Returns the number of failed partitions, and the job
+    /// if it ended by this.
     // The other leases of the claim go on. A newer version may be able to read the partition. So its lease
     // expires `rescues` times, as if its worker had died, before the partition fails.
-    async fn unreadable(&self, row: &AnyRow, error: &LedgerError) -> Result<Vec<JobEnd>, LedgerError> {
+    async fn unreadable(&self, row: &AnyRow, error: &LedgerError) -> Result<(u64, Vec<JobEnd>), LedgerError> {
         if rows::small_number(row, "rescues")? < self.inner.options.rescues {
             tracing::error!(error = %error, "a partition cannot be read: its lease must expire before the next claim");
-            return Ok(Vec::new());
+            return Ok((0, Vec::new()));
         }
         tracing::error!(error = %error, "a partition cannot be read, and fails");
         let (job, ordinal) = rows::key(row)?;

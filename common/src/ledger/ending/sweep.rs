@@ -24,12 +24,13 @@ const STEP: i64 = 50;
 const UPLOAD_SILENCE_MS: i64 = 15 * 60 * 1000;
 
 impl Ledger {
-    /// Fails the partitions that meet `which`, and moves their jobs on. Returns the jobs that ended by this.
+    /// Fails the partitions that meet `which`, and moves their jobs on. Returns their number, and the jobs that ended
+    /// by this.
     pub(in crate::ledger) async fn fail(
         &self,
         which: &str,
         code: Option<ErrorCode>,
-    ) -> Result<Vec<JobEnd>, LedgerError> {
+    ) -> Result<(u64, Vec<JobEnd>), LedgerError> {
         let inner = &self.inner;
         let mut tx = inner.begin().await?;
         let found = sqlx::query(inner.sql(&format!(
@@ -40,7 +41,7 @@ impl Ledger {
         .bind(STEP)
         .fetch_all(&mut *tx)
         .await?;
-        let mut ended = Vec::new();
+        let (mut failed, mut ended) = (0, Vec::new());
         let mut totals = Vec::new();
         for row in &found {
             let id: JobId = rows::parsed(row, "jobs", "id")?;
@@ -53,6 +54,7 @@ impl Ledger {
             };
             let closed = close::close_partitions(inner, &mut tx, &json!([{"id": id}]).to_string(), &close).await?;
             let n = closed.jobs.get(&id).copied().unwrap_or(0);
+            failed += u64::try_from(n).unwrap_or(0);
             let mut change = JobChange::new(id);
             (change.ended, change.failures, change.code) = (n, n, code);
             let jobs = advance::update_jobs(inner, &mut tx, &[change]).await?;
@@ -62,7 +64,7 @@ impl Ledger {
         }
         inner.add_totals(&mut tx, totals).await?;
         tx.commit().await?;
-        Ok(ended)
+        Ok((failed, ended))
     }
 
     /// Drops uploads whose sender has been silent for too long.

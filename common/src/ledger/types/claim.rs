@@ -41,6 +41,8 @@ pub struct Claim<'a> {
 pub struct Claimed {
     /// The claimed partitions.
     pub leases: Vec<Lease>,
+    /// The number of partitions that failed because they cannot be read.
+    pub unreadable: u64,
     /// The jobs that ended because a partition of theirs cannot be read.
     pub ended: Vec<JobEnd>,
 }

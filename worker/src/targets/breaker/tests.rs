@@ -5,8 +5,16 @@ use futures::FutureExt as _;
 use super::*;
 
 const SECOND: Duration = Duration::from_secs(1);
-const DOWN: ErrorCode = ErrorCode::Unavailable;
+const DOWN: Failure = of_vectors(ErrorCode::Unavailable);
 const OTHER: TrialRole = TrialRole::Other;
+
+/// Returns the failure of a vector store.
+const fn of_vectors(code: ErrorCode) -> Failure {
+    Failure {
+        code,
+        store: Some(StoreKind::Vector),
+    }
+}
 
 /// Claims a partition as a probe.
 fn probe(breakers: &Breakers, now: Instant) -> TrialRole {
@@ -184,7 +192,7 @@ fn a_breaker_with_nothing_to_probe_closes_and_opens_at_the_first_failure() {
     ping(&breakers, true, answered);
     breakers.idles("main", answered);
     assert_eq!(breakers.allowed("main", answered), Allowed::Yes);
-    assert_eq!(breakers.illness("main"), Some(DOWN));
+    assert_eq!(breakers.illness("main"), Some(DOWN.code));
     assert_eq!(
         breakers.failed("main", OTHER, DOWN, answered),
         2 * SECOND,
@@ -247,7 +255,7 @@ fn what_was_under_way_when_it_opened_does_not_close_it() {
 #[test]
 fn a_slow_target_is_ill_until_a_call_succeeds() {
     let breakers = Breakers::new(2, SECOND, 3 * SECOND);
-    breakers.was_slow("main", ErrorCode::Busy);
+    breakers.was_slow("main", of_vectors(ErrorCode::Busy));
     assert_eq!(breakers.allowed("main", Instant::now()), Allowed::Yes);
     assert!(breakers.illness("main") == Some(ErrorCode::Busy) && breakers.illness("other").is_none());
     assert!(!breakers.succeeded("main", OTHER), "it was closed");
@@ -262,10 +270,10 @@ fn an_illness_is_news_once() {
     assert!(is_news());
     breakers.failed("main", OTHER, DOWN, Instant::now());
     assert!(!is_news(), "the same");
-    breakers.was_slow("main", ErrorCode::Timeout);
+    breakers.was_slow("main", of_vectors(ErrorCode::Timeout));
     assert!(is_news(), "another");
     breakers.succeeded("main", OTHER);
-    breakers.was_slow("main", ErrorCode::Timeout);
+    breakers.was_slow("main", of_vectors(ErrorCode::Timeout));
     assert!(is_news(), "again");
 }
 
@@ -277,9 +285,29 @@ fn the_course_of_an_illness_has_its_length_and_the_next_attempt() {
     breakers.failed("main", OTHER, DOWN, start);
     let closed = breakers.course("main", start).unwrap();
     assert_eq!(closed.1, None, "it is not open yet");
-    breakers.failed("main", OTHER, ErrorCode::Timeout, start);
+    breakers.failed("main", OTHER, of_vectors(ErrorCode::Timeout), start);
     let later = Instant::now() + SECOND;
     let (length, next) = breakers.course("main", later).unwrap();
     assert!(length >= SECOND, "another error is the same illness");
     assert!(next.unwrap() <= SECOND);
+}
+
+#[test]
+fn an_open_breaker_blames_the_store_that_failed_last() {
+    let breakers = Breakers::new(2, SECOND, 3 * SECOND);
+    let start = Instant::now();
+    let open = || [StoreKind::Sql, StoreKind::Vector].map(|store| breakers.is_open("main", store));
+    breakers.failed("main", OTHER, DOWN, start);
+    assert_eq!(open(), [false, false], "one failure is none");
+    breakers.failed("main", OTHER, DOWN, start);
+    assert_eq!(open(), [false, true]);
+    let of_sql = Failure {
+        store: Some(StoreKind::Sql),
+        ..DOWN
+    };
+    breakers.failed("main", OTHER, of_sql, start);
+    assert_eq!(open(), [true, false]);
+    let of_one = Failure { store: None, ..DOWN };
+    breakers.failed("main", OTHER, of_one, start);
+    assert_eq!(open(), [true, true], "the error does not tell");
 }
