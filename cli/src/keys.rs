@@ -12,7 +12,7 @@ use lethe_common::config::{Config, KeyHash, NAME, is_name, parse_duration};
 use serde_json::{Map, Value, json};
 
 use crate::api::{Api, Server, listed};
-use crate::output::{self, Cell, Format, Table};
+use crate::output::{self, Cell, Format, Table, printable};
 use crate::words;
 pub(crate) use options::Keys;
 use options::{KeysCommand, NewKey};
@@ -83,10 +83,23 @@ async fn rotate(options: &options::RotateKey) -> anyhow::Result<()> {
     show(&api.send(api.post(&path).json(&asked)).await?, options.server.output)
 }
 
-/// Revokes a key.
+/// Revokes a key, and prints the schedules that are refused without it. No answer: there are none.
 async fn revoke(options: &options::RevokeKey) -> anyhow::Result<()> {
     let api = Api::of(&options.server)?;
-    api.send(api.delete(&path(&options.name)?)).await?;
+    let revoked = api.send(api.delete(&path(&options.name)?)).await?;
+    if revoked.is_null() {
+        return Ok(());
+    }
+    if options.server.output == Format::Json {
+        return output::json(&revoked);
+    }
+    output::note("the key is revoked, and these schedules are refused from now on: write them again with another key");
+    for schedule in listed(&revoked, "refused_schedules")? {
+        output::line(&printable(schedule.as_str().unwrap_or_default()));
+    }
+    if revoked["more"] == true {
+        output::note("there are more of them: see `lethe schedules list`");
+    }
     Ok(())
 }
 

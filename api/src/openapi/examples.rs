@@ -97,6 +97,7 @@ pub(super) fn answered(operation: &str, status: &str, media: &str) -> Option<Val
             made["key"] = "lethe_2f6c…".into();
             made
         }
+        "revokeKey" => json!({"refused_schedules": ["old-memories"], "more": false}),
         "listKeys" => json!({"keys": [key()], "next": null}),
         "pause" => json!({"all": true, "targets": []}),
         "pauseTarget" => json!({"all": false, "targets": ["main"]}),

@@ -15,7 +15,7 @@ use crate::console::links;
 use crate::console::session::{Session, see};
 use crate::http::extract::NamePath;
 use crate::http::problem::Problem;
-use crate::routes::keys::revoke::revoked;
+use crate::routes::keys::revoke::{RevokedKey, revoked, schedules_of};
 use crate::routes::keys::rotate::{RotateKey, rotated};
 use crate::routes::keys::{KeyAnswer, allow, unknown};
 use crate::state::AppState;
@@ -36,10 +36,18 @@ struct Page {
     is_bound: bool,
     /// The person and the workspaces, after a form asked for them.
     shown: Option<Bound>,
+    /// The schedules that run with it, each with the path of its page.
+    schedules: Vec<(String, String)>,
+    /// Whether there are more of them.
+    has_more: bool,
 }
 
 /// Returns the page of a key.
-fn with(session: &Session, key: KeyAnswer, secret: Secret, shown: Option<Bound>) -> Response {
+fn with(session: &Session, key: KeyAnswer, secret: Secret, shown: Option<Bound>, running: RevokedKey) -> Response {
+    let linked = |name: String| {
+        let path = links::schedule(&name);
+        (name, path)
+    };
     let frame = Frame::of(session, links::KEYS, format!("Key {}", key.name));
     answer(StatusCode::OK, frame, |frame| Page {
         frame,
@@ -47,6 +55,8 @@ fn with(session: &Session, key: KeyAnswer, secret: Secret, shown: Option<Bound>)
         is_own: key.name == session.principal.name,
         is_bound: key.user.is_some() || key.workspaces.is_some(),
         shown,
+        schedules: running.refused_schedules.into_iter().map(linked).collect(),
+        has_more: running.more,
         key: key.into(),
     })
 }
@@ -58,7 +68,8 @@ pub(in crate::console) async fn page(
     session: Session,
 ) -> Result<Response, Problem> {
     let key = found(&state, &session, &name).await?;
-    Ok(with(&session, key, Secret::default(), None))
+    let running = schedules_of(&state, &name).await?;
+    Ok(with(&session, key, Secret::default(), None, running))
 }
 
 /// Shows a key with its person and its workspaces, which leaves an event.
@@ -74,7 +85,8 @@ pub(in crate::console) async fn show_bounds(
     let workspaces = key.workspaces.iter().flatten();
     let workspaces = workspaces.map(|workspace| ("workspace", workspace.clone()));
     let shown = person.chain(workspaces).collect();
-    Ok(with(&session, key, Secret::default(), Some(shown)))
+    let running = schedules_of(&state, &name).await?;
+    Ok(with(&session, key, Secret::default(), Some(shown), running))
 }
 
 /// Gives a key another secret, and shows that.
@@ -88,8 +100,10 @@ pub(in crate::console) async fn rotate(
         overlap: given("overlap"),
         ends: given("ends"),
     };
+    // Before the act: an error after it would lose the secret.
+    let running = schedules_of(&state, &name).await?;
     let (secret, row) = rotated(&state, &session.principal, &name, &asked).await?;
-    Ok(with(&session, row.into(), Secret::of(name, secret), None))
+    Ok(with(&session, row.into(), Secret::of(name, secret), None, running))
 }
 
 /// Revokes a key whose name was typed.

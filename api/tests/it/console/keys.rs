@@ -210,6 +210,23 @@ async fn a_key_is_revoked_only_under_its_typed_name() {
 }
 
 #[tokio::test]
+async fn the_page_of_a_key_names_the_schedules_that_its_end_refuses() {
+    let app = App::new().await;
+    let root = Browser::signed_in(&app, "root").await;
+    let secret = secret(&create(&root, &[("name", "nightly"), ("scopes", "memories:delete:any")]).await);
+    assert!(root.get(PAGE).await.text.contains("No schedule runs with it."));
+    let schedule = json!({"cron": "0 3 * * *", "time_zone": "UTC", "job": {"select": {"ids": ["a"]}}});
+    let put = app.send_json(&secret, "PUT", "/v1/schedules/purge", &schedule).await;
+    assert_eq!(put.status, 201, "{}", put.text);
+    let page = root.get(PAGE).await.text;
+    let link = "<a href=\"/console/schedules/purge\">purge</a>";
+    assert!(
+        page.contains("are refused from then on") && page.contains(link),
+        "{page}"
+    );
+}
+
+#[tokio::test]
 async fn keys_are_for_administrators_without_bounds() {
     let app = App::new().await;
     let root = Browser::signed_in(&app, "root").await;

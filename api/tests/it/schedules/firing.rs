@@ -145,7 +145,9 @@ async fn a_schedule_whose_key_opens_it_no_longer_is_refused_at_its_time() {
     let key = made.body["key"].as_str().expect("a key").to_owned();
     assert_eq!(put(&app, &key, &body()).await.status, 201);
     let revoke = request("root", "DELETE", "/v1/keys/temp").body(Body::empty());
-    assert_eq!(app.send(revoke.expect("a request")).await.status, 204);
+    let revoked = app.send(revoke.expect("a request")).await;
+    let refused = json!({"refused_schedules": ["nightly"], "more": false});
+    assert_eq!((revoked.status.as_u16(), revoked.body), (200, refused));
     miss(&app).await;
     assert_eq!((fired(&app).await, fired(&app).await, app.count().await), (1, 0, 0));
     let schedule = app.get("root", PATH).await.body;

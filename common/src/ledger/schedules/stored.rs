@@ -162,6 +162,20 @@ impl Ledger {
         rows::number(&row, "n")
     }
 
+    /// Returns the names of at most `limit` schedules of a principal, sorted.
+    // Without the other columns: an unreadable schedule has a name, too, and must not keep a key from being revoked.
+    pub async fn schedule_names_of(&self, principal: &str, limit: u32) -> Result<Vec<String>, LedgerError> {
+        let rows = sqlx::query(self.inner.sql(
+            "-- ledger::schedule_names_of
+            SELECT name FROM schedules WHERE principal = $1 ORDER BY (name || '') LIMIT $2",
+        ))
+        .bind(principal)
+        .bind(i64::from(limit))
+        .fetch_all(&self.inner.read)
+        .await?;
+        rows.iter().map(|row| Ok(row.try_get("name")?)).collect()
+    }
+
     /// Stores a schedule if there is none of its name; returns whether it was stored.
     pub async fn add_schedule(&self, schedule: &ScheduleRecord, by: &Actor) -> Result<bool, LedgerError> {
         let mut tx = self.inner.begin().await?;
