@@ -5,5 +5,6 @@ mod numbers;
 mod page;
 mod read;
 mod refused;
+mod target_fault;
 
 pub(super) use page::page;

@@ -8,6 +8,7 @@ use lethe_common::ledger::Glance;
 
 use super::numbers::Numbers;
 use super::read::{LATE, Read};
+use super::target_fault::TargetFault;
 use crate::auth::Principal;
 use crate::console::cause::{self, Cause};
 use crate::console::{jobs, links, words};
@@ -74,11 +75,17 @@ impl Need {
 /// Returns the conditions that need somebody, as far as the caller sees them. First come those that keep memories.
 pub(super) fn needs(state: &AppState, principal: &Principal, read: &Read, numbers: Option<&Numbers>) -> Vec<Need> {
     let mut needs = of_failed(state, &read.jobs);
-    needs.extend(of_stuck(&read.jobs));
-    if let Some(operation) = &read.operation {
-        let targets = targets::told(state, principal, &operation.pauses, &operation.heard);
-        needs.extend(targets.iter().flat_map(of_target));
-    }
+    let operation = read.operation.as_ref();
+    let targets = operation.map(|operation| targets::told(state, principal, &operation.pauses, &operation.heard));
+    let targets = targets.unwrap_or_default();
+    // Without any worker there is one condition, not one for each target and each job.
+    let has_workers = numbers.is_none_or(|numbers| numbers.workers > 0);
+    needs.extend(of_stuck(&read.jobs, &targets, has_workers));
+    needs.extend(
+        targets
+            .iter()
+            .flat_map(|target| of_target(target, &read.jobs, has_workers)),
+    );
     needs.extend(of_late_holds(read.late_holds));
     needs.extend(read.schedules.iter().flat_map(|schedules| schedules.needs(principal)));
     needs.extend(numbers.into_iter().flat_map(of_numbers));
@@ -105,12 +112,14 @@ struct Waiting {
     path: String,
 }
 
-// A store that is down makes many jobs wait: they are one condition.
-fn of_stuck(jobs: &[Glance]) -> Vec<Need> {
+// A store that is down makes many jobs wait: they are one condition. A condition of a target has its jobs with it.
+fn of_stuck(jobs: &[Glance], targets: &[TargetAnswer], has_workers: bool) -> Vec<Need> {
+    let is_told = |wait: &WaitAnswer| {
+        !has_workers && wait.reason == "worker" || targets.iter().any(|target| TargetFault::is_of(target, wait))
+    };
     let mut waiting: BTreeMap<(String, &str, Option<String>), Waiting> = BTreeMap::new();
     for job in jobs {
-        let wait = job.waits_for.clone().map(WaitAnswer::from);
-        let Some(wait) = wait.filter(cause::needs_somebody) else {
+        let Some(wait) = stuck(job).filter(|wait| !is_told(wait)) else {
             continue;
         };
         let same = (place(job), wait.reason, wait.code.clone());
@@ -130,6 +139,12 @@ fn of_stuck(jobs: &[Glance]) -> Vec<Need> {
     waiting.into_iter().map(need).collect()
 }
 
+/// Returns the reason why a job waits, if that ends only when somebody does something.
+fn stuck(job: &Glance) -> Option<WaitAnswer> {
+    let wait = job.waits_for.clone().map(WaitAnswer::from);
+    wait.filter(cause::needs_somebody)
+}
+
 /// Returns the place of a job's memories.
 fn place(job: &Glance) -> String {
     jobs::place_of(job.target.as_deref(), job.table.as_deref())
@@ -144,39 +159,25 @@ fn of_job(job: &Glance) -> Need {
     Need::new("bad", what, remedy).at_job(links::job(job.id))
 }
 
-fn of_target(target: &TargetAnswer) -> Vec<Need> {
-    let name = &target.name;
+fn of_target(target: &TargetAnswer, jobs: &[Glance], has_workers: bool) -> Vec<Need> {
     let mut needs = Vec::new();
     if target.paused {
-        let what = format!("The target {name} is paused: no batch of it begins.");
+        let what = format!("The target {} is paused: no batch of it begins.", target.name);
         needs.push(Need::new("warn", what, "Lift the pause when the work may go on.").at_targets());
     }
-    let unserved: Vec<&str> = target
-        .tables
-        .iter()
-        .filter(|table| table.served_by == 0)
-        .map(|table| table.name.as_str())
-        .collect();
-    if !unserved.is_empty() {
-        let what = format!(
-            "No worker serves {} of {name}: jobs about it wait.",
-            unserved.join(", ")
-        );
-        let remedy = "Start a worker with the same configuration as this API.";
-        needs.push(Need::new("bad", what, remedy).at_targets());
-    }
-    for (store, health) in &target.stores {
-        if health.up == 0 && health.down > 0 {
-            let codes: Vec<&str> = health.codes.iter().map(String::as_str).collect();
-            let cause = codes.first().map(|code| Cause::of(code));
-            let what = format!("No worker reaches the {store} store of {name} ({}).", codes.join(", "));
-            let remedy = cause.map_or("Start the store.", |cause| cause.remedy);
-            needs.push(Need::new("bad", what, remedy).at_targets());
-        }
-    }
-    for fault in &target.faults {
-        let what = format!("The mapping {name}/{} does not fit.", fault.table);
-        needs.push(Need::new("bad", what, &fault.fault).at_targets());
+    let waits: Vec<WaitAnswer> = jobs.iter().filter_map(stuck).collect();
+    let faults = TargetFault::of(target).into_iter();
+    for fault in faults.filter(|fault| has_workers || !matches!(fault, TargetFault::Unserved(_))) {
+        let waiting = waits.iter().filter(|wait| fault.explains(target, wait)).count() as u64;
+        let what = match waiting {
+            0 => fault.what(target),
+            n => format!(
+                "{} Waiting for it: {}.",
+                fault.what(target),
+                words::many(n, "job", "jobs")
+            ),
+        };
+        needs.push(Need::new("bad", what, &fault.remedy(target)).at_targets());
     }
     needs
 }

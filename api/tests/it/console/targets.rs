@@ -130,6 +130,44 @@ async fn the_page_of_a_waiting_job_leads_to_its_target() {
 }
 
 #[tokio::test]
+async fn each_cause_is_one_condition_of_the_overview() {
+    let app = App::new().await;
+    let root = Browser::signed_in(&app, "root").await;
+    for id in ["a", "b"] {
+        app.create("root", &json!({"select": {"ids": [id]}})).await.job();
+    }
+    let page = root.get("/").await.text;
+    assert_eq!(page.matches("<li class=").count(), 1, "{page}");
+    assert!(page.contains("No worker has reported"), "{page}");
+
+    let stores = json!({"sql": {"up": true, "code": null}, "vector": {"up": false, "code": "unavailable"}});
+    let fault = |column: &str| json!({"table": "memories", "fault": format!("the column `{column}` is missing")});
+    report(
+        &app,
+        json!({"stores": stores, "faults": [fault("a"), fault("b")], "met": null}),
+    )
+    .await;
+    let page = root.get("/").await.text;
+    assert_eq!(page.matches("<li class=\"bad\">").count(), 2, "{page}");
+    for said in [
+        "No worker reaches the vector store of main (unavailable).",
+        "The mapping main/memories does not fit its stores. Waiting for it: 2 jobs.",
+        "the column <code>a</code> is missing; the column <code>b</code> is missing",
+    ] {
+        assert!(page.contains(said), "{said}: {page}");
+    }
+    assert!(!page.contains("Waiting: "), "{page}");
+
+    // The store is down, and the mapping fits.
+    let down = json!({"stores": stores, "faults": [], "met": "unavailable", "met_for_ms": 5_000});
+    report(&app, down).await;
+    let page = root.get("/").await.text;
+    assert_eq!(page.matches("<li class=").count(), 1, "{page}");
+    let said = "No worker reaches the vector store of main (unavailable). Waiting for it: 2 jobs.";
+    assert!(page.contains(said), "{page}");
+}
+
+#[tokio::test]
 async fn one_target_and_everything_are_paused_and_resumed() {
     let app = App::new().await;
     let root = Browser::signed_in(&app, "root").await;
