@@ -107,7 +107,7 @@ CREATE INDEX jobs_tasks_by_target ON jobs ((CASE WHEN ended_at IS NULL AND kind 
     WHERE CASE WHEN ended_at IS NULL AND kind = 'query' AND dry_run = 0 THEN COALESCE(target, '') END IS NOT NULL;
 -- What a scrape asks for: it must not read a million that wait.
 CREATE INDEX jobs_windowed ON jobs (id) WHERE CASE WHEN ended_at IS NULL AND held_at IS NULL THEN windows END IS NOT NULL;
-CREATE INDEX jobs_oldest ON jobs (not_before) WHERE ended_at IS NULL AND windows IS NULL AND held_at IS NULL;
+CREATE INDEX jobs_oldest ON jobs (targets, not_before) WHERE ended_at IS NULL AND windows IS NULL AND held_at IS NULL;
 CREATE INDEX jobs_idle ON jobs (targets, idle_since) WHERE ended_at IS NULL AND idle_since IS NOT NULL;
 -- One unfinished job for each request that may be repeated; the ended ones make room by themselves.
 CREATE UNIQUE INDEX jobs_by_request ON jobs ((CASE WHEN ended_at IS NULL THEN request END), principal)

@@ -77,11 +77,14 @@ async fn service(state: &AppState) -> Result<Service, LedgerError> {
         let target = route.split('/').next().unwrap_or_default();
         *unserved.entry(target.to_owned()).or_default() += 1;
     }
+    let unfit = workers.unfit.into_iter();
+    let unfit = unfit.map(|(target, tables)| (target, u64::try_from(tables.len()).unwrap_or(u64::MAX)));
     Ok(Service {
         totals,
         state: service,
         pauses,
         unserved,
+        unfit: unfit.collect(),
         gone: workers.gone,
         log,
         holds,

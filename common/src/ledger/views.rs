@@ -10,6 +10,7 @@ mod items;
 mod job;
 mod listed;
 mod matching;
+mod oldest;
 mod only;
 mod page;
 pub(super) mod recent;

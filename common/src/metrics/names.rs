@@ -14,6 +14,7 @@ pub(super) const RESIDUE: &str = "lethe_residue_total";
 pub(super) const RUNS: &str = "lethe_schedule_runs_total";
 pub(super) const REMAINING: &str = "lethe_memories_remaining";
 pub(super) const UNSERVED: &str = "lethe_target_unserved";
+pub(super) const UNFIT: &str = "lethe_mappings_unfit";
 pub(super) const PAUSED: &str = "lethe_paused";
 pub(super) const WORKERS_GONE: &str = "lethe_workers_gone";
 pub(super) const LOG_LAG: &str = "lethe_log_lag_seconds";
@@ -78,7 +79,7 @@ pub(super) const BUCKETS: [(&str, &[f64]); 4] = [
 ];
 
 /// The metrics that are read from the ledger: name, type, help.
-pub(super) const SERVICE: [(&str, &str, &str); 21] = [
+pub(super) const SERVICE: [(&str, &str, &str); 22] = [
     (
         JOBS_ACCEPTED,
         "counter",
@@ -103,7 +104,7 @@ pub(super) const SERVICE: [(&str, &str, &str); 21] = [
     (
         OLDEST_JOB,
         "gauge",
-        "Age of the oldest job that has not ended and is not held.",
+        "Age of the oldest job that has not ended. Held jobs, and jobs whose targets are all paused, are left out.",
     ),
     (
         SELECTED,
@@ -134,6 +135,11 @@ pub(super) const SERVICE: [(&str, &str, &str); 21] = [
         UNSERVED,
         "gauge",
         "Mappings with due work that no worker serves; any value above zero is unexpected.",
+    ),
+    (
+        UNFIT,
+        "gauge",
+        "Mappings that do not fit the schema of their stores, as a worker reports; any value above zero is unexpected.",
     ),
     (PAUSED, "gauge", "1 while the target is paused: no new batch begins."),
     (
@@ -201,7 +207,7 @@ pub(super) fn describe() {
     describe_gauge!(
         BREAKER,
         Unit::Count,
-        "1 while the circuit breaker of a store is open after failures in a row."
+        "1 while the circuit breaker of a target is open, and this store caused the last failure."
     );
     describe_gauge!(
         LAST_CLAIM,

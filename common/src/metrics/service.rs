@@ -27,6 +27,8 @@ pub struct Service {
     pub pauses: Pauses,
     /// The number of mappings with due work and without a worker, by target.
     pub unserved: BTreeMap<String, u64>,
+    /// The number of mappings that do not fit, by target, of `Ledger::seen_workers`.
+    pub unfit: BTreeMap<String, u64>,
     /// The number of workers that report no more, of `Ledger::seen_workers`.
     pub gone: u64,
     /// `Ledger::log_state`.
@@ -44,6 +46,7 @@ impl Service {
         let mut targets: BTreeSet<&str> = stores.iter().map(|(target, _)| target.as_str()).collect();
         targets.extend(self.state.remaining.keys().map(String::as_str));
         targets.extend(self.unserved.keys().map(String::as_str));
+        targets.extend(self.unfit.keys().map(String::as_str));
         for (name, kind, help) in SERVICE {
             text::begin(text, name, kind, help);
             match name {
@@ -85,6 +88,7 @@ impl Service {
                 }
                 names::REMAINING => per_target(text, name, &targets, |target| count(&self.state.remaining, target)),
                 names::UNSERVED => per_target(text, name, &targets, |target| count(&self.unserved, target)),
+                names::UNFIT => per_target(text, name, &targets, |target| count(&self.unfit, target)),
                 names::PAUSED => per_target(text, name, &targets, |target| {
                     u64::from(self.pauses.all || self.pauses.targets.contains(target))
                 }),

@@ -144,6 +144,7 @@ fn names_types_and_labels() {
     lethe_jobs_overdue gauge -
     lethe_log_entries_total counter -
     lethe_log_lag_seconds gauge -
+    lethe_mappings_unfit gauge target
     lethe_memories_remaining gauge target
     lethe_memories_selected_total counter store,target
     lethe_memories_total counter outcome,store,target
@@ -217,6 +218,7 @@ fn every_series_is_there_before_anything_happened() {
         "lethe_holds",
         "lethe_holds_unsettled",
         "lethe_target_unserved{target=\"main\"}",
+        "lethe_mappings_unfit{target=\"main\"}",
         "lethe_partition_attempts_total{kind=\"read_back\"}",
         "lethe_retries_total{class=\"rescue\",code=\"none\"}",
         "lethe_retries_total{class=\"transient\",code=\"timeout\"}",
@@ -249,6 +251,7 @@ fn ledger_totals_are_shown_as_they_are() {
             all: true,
             targets: BTreeSet::new(),
         },
+        unfit: BTreeMap::from([("main".to_owned(), 2)]),
         ..Service::default()
     };
     let text = rendered(&service, || {});
@@ -258,6 +261,7 @@ fn ledger_totals_are_shown_as_they_are() {
     let gone = r#"lethe_memories_total{target="gone\"\\",store="sql",outcome="erased"}"#;
     assert_eq!(value(&text, gone), Some(5.0));
     assert_eq!(value(&text, "lethe_paused{target=\"main\"}"), Some(1.0));
+    assert_eq!(value(&text, "lethe_mappings_unfit{target=\"main\"}"), Some(2.0));
 }
 
 #[test]

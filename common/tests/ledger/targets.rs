@@ -2,8 +2,10 @@
 
 use lethe_common::job::{JobId, Outcome, StoreKind};
 use lethe_common::ledger::{
-    Delta, ItemCursor, ItemOutcome, ItemRow, Lease, Ledger, NewPartition, RecordEnd, RetryOutcome, Route,
+    Delta, ExecutionOptions, ItemCursor, ItemOutcome, ItemRow, Lease, Ledger, NewJob, NewPartition, RecordEnd,
+    RetryOutcome, Route,
 };
+use lethe_common::schedule::{Window, Windows};
 use lethe_common::state::State;
 
 use crate::support::{ids, new_job, route};
@@ -13,7 +15,11 @@ crate::on_both! {
     memories_with_the_same_id_are_credited_apart,
     memories_with_the_same_id_are_listed_one_by_one,
     a_conflict_in_one_target_is_none_in_another,
+    a_job_grows_old_while_one_of_its_targets_is_not_paused,
+    a_job_with_windows_does_not_grow_old_while_its_target_is_paused,
 }
+
+const HOUR: i64 = 60 * 60 * 1_000;
 
 /// Returns the mappings of both targets.
 fn routes() -> [Route; 2] {
@@ -114,4 +120,49 @@ async fn a_conflict_in_one_target_is_none_in_another(TestLedger { ledger, _dir, 
     assert_eq!(in_main.into_iter().collect::<Vec<_>>(), asked);
     let in_other = ledger.conflicted(&other, &asked).await.unwrap();
     assert!(in_other.is_empty(), "its memory may be there still");
+}
+
+/// Returns the age of the oldest unfinished job, in hours.
+async fn oldest(ledger: &Ledger) -> u64 {
+    ledger.service_state(1).await.unwrap().queue.oldest_ms / HOUR.unsigned_abs()
+}
+
+async fn a_job_grows_old_while_one_of_its_targets_is_not_paused(test: TestLedger) {
+    let (ledger, tester) = (&test.ledger, crate::tester());
+    accept_both(ledger).await;
+    test.pass(2 * HOUR).await;
+    accept(ledger, new_job(vec![ids(1)])).await;
+    test.pass(HOUR).await;
+    assert_eq!(oldest(ledger).await, 3);
+    ledger.pause(Some("main"), &tester).await.unwrap();
+    assert_eq!(oldest(ledger).await, 3, "it goes on in the other target");
+    ledger.pause(Some("other"), &tester).await.unwrap();
+    assert_eq!(oldest(ledger).await, 0);
+    ledger.resume(Some("main"), &tester).await.unwrap();
+    assert_eq!(oldest(ledger).await, 3);
+    ledger.pause(None, &tester).await.unwrap();
+    assert_eq!(oldest(ledger).await, 0);
+}
+
+async fn a_job_with_windows_does_not_grow_old_while_its_target_is_paused(test: TestLedger) {
+    let (ledger, tester) = (&test.ledger, crate::tester());
+    let always = Window {
+        days: None,
+        from: "00:00".to_owned(),
+        to: "24:00".to_owned(),
+    };
+    let execution = ExecutionOptions {
+        windows: Some(Windows::new("UTC", vec![always]).unwrap()),
+        ..ExecutionOptions::default()
+    };
+    let job = NewJob {
+        execution,
+        ..new_job(vec![ids(1)])
+    };
+    accept(ledger, job).await;
+    test.pass(HOUR).await;
+    let age = async || ledger.service_state(1).await.unwrap().queue.oldest_ms;
+    assert!(age().await > 0);
+    ledger.pause(Some("main"), &tester).await.unwrap();
+    assert_eq!(age().await, 0);
 }

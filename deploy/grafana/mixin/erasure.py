@@ -78,11 +78,12 @@ def jobs():
             (f"max by (outcome) (increase({service(m.RUNS)}[1h]))", "{{outcome}}"),
         ),
         lines(
-            "Targets unserved or paused",
+            "Targets unserved, paused or unfit",
             "More than 0: jobs of the target wait.",
             "short",
             (f"max by (target) ({service(m.UNSERVED, TARGET)})", "{{target}} unserved"),
             (f"max by (target) ({service(m.PAUSED, TARGET)})", "{{target}} paused"),
+            (f"max by (target) ({service(m.UNFIT, TARGET)})", "{{target}} unfit"),
         ),
     ]
 

@@ -1,13 +1,14 @@
-//! The workers that a scrape counts: the mappings that they serve, and the workers that are gone.
+//! The workers that a scrape counts: the mappings that they serve, those that do not fit, and gone workers.
 //!
 //! A worker that stops in order deletes its report. A report that grows old belongs to a worker that was killed, hangs,
 //! or does not reach the ledger.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use sqlx::Row;
 
+use super::troubles::Troubles;
 use crate::ledger::db::{Ledger, LedgerError, rows};
 
 /// The workers of the last hour, for gauges computed at scrape.
@@ -15,6 +16,8 @@ use crate::ledger::db::{Ledger, LedgerError, rows};
 pub struct SeenWorkers {
     /// The routes of the workers that still report.
     pub routes: BTreeSet<String>,
+    /// The tables whose mappings do not fit, by target, as one of these workers reports it.
+    pub unfit: BTreeMap<String, BTreeSet<String>>,
     /// The number of workers that report no more, did not stop in order, and were not replaced by a worker that started
     /// later.
     pub gone: u64,
@@ -26,7 +29,7 @@ impl Ledger {
     pub async fn seen_workers(&self, silent: Duration) -> Result<SeenWorkers, LedgerError> {
         let reports = sqlx::query(self.inner.sql(
             "-- ledger::seen_workers
-            SELECT name, routes, started_at, last_seen_at, (SELECT {now}) AS now_ms FROM workers
+            SELECT name, routes, troubles, started_at, last_seen_at, (SELECT {now}) AS now_ms FROM workers
             WHERE last_seen_at >= (SELECT {now}) - 3600000",
         ))
         .fetch_all(&self.inner.read)
@@ -40,6 +43,12 @@ impl Ledger {
                 quiet.push(last);
             } else {
                 seen.routes.extend(rows::json::<Vec<String>>(row, "workers", "routes")?);
+                // A worker of another version may report otherwise. It serves its mappings, too.
+                let troubles: String = row.try_get("troubles")?;
+                let troubles: Troubles = serde_json::from_str(&troubles).unwrap_or_default();
+                for (target, trouble) in troubles.into_iter().filter(|(_, trouble)| !trouble.unfit.is_empty()) {
+                    seen.unfit.entry(target).or_default().extend(trouble.unfit);
+                }
             }
             starts.push(row.try_get("started_at")?);
         }

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use sqlx::Row;
 
+use super::oldest::oldest_ms;
 use crate::job::JobId;
 use crate::ledger::db::{Ledger, LedgerError, rows};
-use crate::schedule::Windows;
 
 /// The deadline of a job that has not ended and is not held, as the index of such jobs has it.
 const DUE: &str = "CASE WHEN ended_at IS NULL AND held_at IS NULL THEN deadline_at END";
@@ -27,8 +27,8 @@ pub struct Running {
 pub struct Queue {
     /// Jobs by state.
     pub jobs: BTreeMap<String, u64>,
-    /// Milliseconds since the oldest unfinished job could have started. Held jobs do not count. A job with windows counts only while a
-    /// window is open, at most from its opening.
+    /// Milliseconds since the oldest unfinished job could have started. A job with windows counts only while a
+    /// window is open, at most from its opening. Held jobs do not count, nor do jobs whose targets are all paused.
     pub oldest_ms: u64,
     /// Unfinished jobs whose deadline has passed. Held jobs do not count.
     pub overdue: u64,
@@ -122,7 +122,6 @@ impl Ledger {
         let jobs = sqlx::query(self.inner.sql(&format!(
             "-- ledger::service_state jobs
             SELECT state, COUNT(*) AS n,
-                {{now}} - (SELECT MIN(not_before) FROM jobs WHERE ended_at IS NULL AND windows IS NULL AND held_at IS NULL) AS oldest,
                 (SELECT COUNT(*) FROM jobs WHERE {DUE} IS NOT NULL AND {DUE} < (SELECT {{now}})
                     AND state <> {{job.receiving}}) AS overdue,
                 (SELECT COUNT(*) FROM jobs WHERE {DUE} IS NOT NULL AND {DUE} < (SELECT {{now}} + $1)
@@ -136,26 +135,8 @@ impl Ledger {
             queue.jobs.insert(row.try_get("state")?, rows::number(row, "n")?);
             queue.overdue = rows::number(row, "overdue")?;
             queue.due_soon = rows::number(row, "due")?.saturating_sub(queue.overdue);
-            let oldest: Option<i64> = row.try_get("oldest")?;
-            queue.oldest_ms = oldest.map_or(0, |ms| u64::try_from(ms).unwrap_or(0));
         }
-        // At most one job for each schedule. Only the index of these jobs has this condition. By the two columns alone,
-        // PostgreSQL may read all unfinished jobs in another index.
-        let windowed = sqlx::query(self.inner.sql(
-            "-- ledger::service_state windows
-            SELECT id, windows, not_before, {now} AS now_ms FROM jobs
-            WHERE CASE WHEN ended_at IS NULL AND held_at IS NULL THEN windows END IS NOT NULL",
-        ))
-        .fetch_all(read)
-        .await?;
-        for row in &windowed {
-            let windows: Windows = rows::json(row, "jobs", "windows")?;
-            let (now, not_before): (i64, i64) = (row.try_get("now_ms")?, row.try_get("not_before")?);
-            let Some(open) = windows.open_for(now) else { continue };
-            let waited = u64::try_from(now - not_before).unwrap_or(0);
-            let open = u64::try_from(open.as_millis()).unwrap_or(u64::MAX);
-            queue.oldest_ms = queue.oldest_ms.max(waited.min(open));
-        }
+        queue.oldest_ms = oldest_ms(&self.inner).await?;
         Ok(queue)
     }
 

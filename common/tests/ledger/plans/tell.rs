@@ -114,6 +114,7 @@ pub(super) async fn listed(ledger: &Ledger) {
     ledger.unfinished_of("tests", 10, || ()).await.unwrap();
     ledger.unfinished_of("p", 10, || ()).await.unwrap();
     ledger.schedules_of("tests", LIMIT).await.unwrap();
+    ledger.schedule_names_of("tests", LIMIT).await.unwrap();
     ledger.backlog().await.unwrap();
     ledger.service_state(5).await.unwrap();
     ledger.totals().await.unwrap();
