@@ -170,6 +170,11 @@ async fn written(state: &AppState, principal: &Principal, record: &HoldRecord, o
                 );
                 return Err(Problem::new(Kind::TooManyHolds, detail));
             }
+            Written::TooLarge => {
+                let detail =
+                    "release a hold that is no longer needed, or write a query: all holds together name too much";
+                return Err(Problem::new(Kind::TooManyHolds, detail));
+            }
             // Another request has changed the hold. The next turn checks whether the caller may replace it.
             Written::Changed => {}
         }

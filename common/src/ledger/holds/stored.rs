@@ -22,6 +22,9 @@ const SAME: &str = "holds.released_at IS NULL AND holds.target IS NOT DISTINCT F
                 AND holds.table_name IS NOT DISTINCT FROM excluded.table_name
                 AND holds.selection IS NOT DISTINCT FROM excluded.selection AND holds.ground = excluded.ground";
 
+/// The most characters that the selections of all holds in force have as JSON. Each process keeps them in memory.
+const SELECTIONS: u64 = 16 << 20;
+
 impl Ledger {
     /// Places a hold, or replaces the one in force with its name. At most `most` holds are in force.
     ///
@@ -44,19 +47,21 @@ impl Ledger {
         let known = in_force(inner, &mut tx, &hold.name).await?;
         let refused = if known != over {
             Some(PutHold::Changed)
-        } else if known.is_none() && count(inner, &mut tx, most).await? >= most {
+        } else if known.is_none() && in_all(inner, &mut tx, most).await?.holds >= most {
             Some(PutHold::TooMany)
-        } else if write(inner, &mut tx, hold, revision).await? {
-            None
-        } else {
+        } else if !write(inner, &mut tx, hold, revision).await? {
             Some(PutHold::Expired)
+        } else if in_all(inner, &mut tx, most).await?.characters > SELECTIONS {
+            Some(PutHold::TooLarge)
+        } else {
+            None
         };
         if let Some(refused) = refused {
             // Explicitly, since a dropped transaction rolls back only later: other changes would wait for the revision.
             tx.rollback().await?;
             return Ok(refused);
         }
-        audit::commit(inner, tx, by, deed(hold)).await?;
+        audit::commit(inner, tx, by, deed(hold).with("replaces", json!(known.is_some()))).await?;
         Ok(if known.is_some() {
             PutHold::Replaced
         } else {
@@ -104,16 +109,28 @@ async fn in_force(inner: &Inner, tx: &mut AnyConnection, name: &str) -> Result<O
     Ok(found.map(|row| row.try_get("revision")).transpose()?)
 }
 
-/// Returns the number of holds in force, up to `most`.
-async fn count(inner: &Inner, tx: &mut AnyConnection, most: u64) -> Result<u64, LedgerError> {
+/// The holds in force.
+struct InAll {
+    holds: u64,
+    /// The characters of their selections.
+    characters: u64,
+}
+
+/// Counts the holds in force, up to `most`.
+async fn in_all(inner: &Inner, tx: &mut AnyConnection, most: u64) -> Result<InAll, LedgerError> {
     let row = sqlx::query(inner.sql(
         "-- ledger::put_hold count
-        SELECT COUNT(*) AS n FROM (SELECT name FROM holds WHERE released_at IS NULL ORDER BY (name || '') LIMIT $1) AS kept",
+        SELECT COUNT(*) AS n, CAST(COALESCE(SUM(characters), 0) AS BIGINT) AS characters FROM (
+            SELECT LENGTH(selection) AS characters FROM holds WHERE released_at IS NULL ORDER BY (name || '') LIMIT $1
+        ) AS kept",
     ))
     .bind(i64::try_from(most).unwrap_or(i64::MAX))
     .fetch_one(tx)
     .await?;
-    rows::number(&row, "n")
+    Ok(InAll {
+        holds: rows::number(&row, "n")?,
+        characters: rows::number(&row, "characters")?,
+    })
 }
 
 /// Writes a hold, unless its end has passed; returns whether it was written.
@@ -148,6 +165,8 @@ async fn write(inner: &Inner, tx: &mut AnyConnection, hold: &HoldRecord, revisio
 /// Returns the event of a written hold. It tells how many values the hold names, and none of them.
 fn deed(hold: &HoldRecord) -> Deed<'_> {
     Deed::new(Act::HoldPut, Object::Hold(&hold.name))
+        .with("target", json!(hold.target))
+        .with("table", json!(hold.table))
         .with("kind", hold.on.kind().as_str())
         .with("named", json!(hold.on.named()))
         .with("ground", hold.ground.as_str())

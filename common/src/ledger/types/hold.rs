@@ -75,6 +75,8 @@ pub enum PutHold {
     Expired,
     /// Nothing was written: too many holds are in force.
     TooMany,
+    /// Nothing was written: the holds in force would name too many persons, ids and workspaces.
+    TooLarge,
     /// Nothing was written: the hold in force with this name is not the one that the caller had read.
     Changed,
 }

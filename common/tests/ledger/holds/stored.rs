@@ -138,6 +138,20 @@ async fn holds_in_force_have_a_bound(TestLedger { ledger, _dir, .. }: TestLedger
     assert_eq!(bounded("a").await, PutHold::Replaced);
     release(&ledger, "b").await;
     assert_eq!(bounded("c").await, PutHold::New);
+
+    // Each process keeps what they name in memory.
+    let large = HoldRecord {
+        on: HoldOn::Ids(vec!["x".repeat(9 << 20)]),
+        ..hold("large")
+    };
+    assert_eq!(put(&ledger, &large).await, PutHold::New);
+    let second = HoldRecord {
+        name: "second".to_owned(),
+        ..large
+    };
+    assert_eq!(put(&ledger, &second).await, PutHold::TooLarge);
+    assert_eq!(row(&ledger, "large").await.released_at, None);
+    assert_eq!(revision(&ledger, "second").await, None);
     assert_eq!(in_force(&ledger).await, ["a", "c"]);
 }
 
