@@ -19,7 +19,7 @@ const ED: &[u8] = include_bytes!("../keys/ed.pem");
 const RSA_PUBLIC: &[u8] = include_bytes!("../keys/rsa.pub.pem");
 
 fn file(name: &str) -> String {
-    format!("{}/tests/keys/{name}", env!("CARGO_MANIFEST_DIR"))
+    format!("{}/keys/{name}", env!("CARGO_MANIFEST_DIR"))
 }
 
 fn now() -> i64 {

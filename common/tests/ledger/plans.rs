@@ -190,7 +190,7 @@ impl Watch {
 
 /// Returns the names of the statements in the ledger's sources.
 fn named() -> BTreeSet<String> {
-    let mut open = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("src/ledger")];
+    let mut open = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("../src/ledger")];
     let mut names = BTreeSet::new();
     while let Some(path) = open.pop() {
         if path.is_dir() {
