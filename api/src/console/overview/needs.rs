@@ -7,7 +7,7 @@ use jiff::SignedDuration;
 use lethe_common::ledger::Glance;
 
 use super::numbers::Numbers;
-use super::read::{LATE, Read};
+use super::read::{LATE, Read, STUCK};
 use super::target_fault::TargetFault;
 use crate::auth::Principal;
 use crate::console::cause::{self, Cause};
@@ -132,7 +132,7 @@ fn of_stuck(jobs: &[Glance], targets: &[TargetAnswer], has_workers: bool) -> Vec
         waiting.entry(same).or_insert_with(first).jobs += 1;
     }
     let need = |((place, ..), waiting): ((String, &str, Option<String>), Waiting)| {
-        let jobs = words::many(waiting.jobs, "job", "jobs");
+        let jobs = counted(waiting.jobs, jobs);
         let what = format!("Waiting: {jobs} about {place}. {}", waiting.detail);
         Need::new("warn", what, waiting.remedy).at_job(waiting.path)
     };
@@ -143,6 +143,14 @@ fn of_stuck(jobs: &[Glance], targets: &[TargetAnswer], has_workers: bool) -> Vec
 fn stuck(job: &Glance) -> Option<WaitAnswer> {
     let wait = job.waits_for.clone().map(WaitAnswer::from);
     wait.filter(cause::needs_somebody)
+}
+
+/// Returns a number of waiting jobs, of those that were read.
+// The overview reads a bounded number of unfinished jobs: from there on, more jobs may wait.
+fn counted(n: u64, read: &[Glance]) -> String {
+    let open = read.iter().filter(|job| job.ended_at.is_none()).count();
+    let at_least = if open >= STUCK as usize { "at least " } else { "" };
+    format!("{at_least}{}", words::many(n, "job", "jobs"))
 }
 
 /// Returns the place of a job's memories.
@@ -171,11 +179,7 @@ fn of_target(target: &TargetAnswer, jobs: &[Glance], has_workers: bool) -> Vec<N
         let waiting = waits.iter().filter(|wait| fault.explains(target, wait)).count() as u64;
         let what = match waiting {
             0 => fault.what(target),
-            n => format!(
-                "{} Waiting for it: {}.",
-                fault.what(target),
-                words::many(n, "job", "jobs")
-            ),
+            n => format!("{} Waiting for it: {}.", fault.what(target), counted(n, jobs)),
         };
         needs.push(Need::new("bad", what, &fault.remedy(target)).at_targets());
     }

@@ -22,7 +22,7 @@ const FAILED: usize = 10;
 const READS: [u32; 4] = [10, 200, 200, 200];
 
 /// The most jobs of each state that may be stuck.
-const STUCK: u32 = 50;
+pub(super) const STUCK: u32 = 50;
 
 /// The time after a release or an expiry from which held jobs that still wait need somebody. They usually wait a second.
 pub(super) const LATE: Duration = Duration::from_mins(1);

@@ -165,6 +165,14 @@ async fn each_cause_is_one_condition_of_the_overview() {
     assert_eq!(page.matches("<li class=").count(), 1, "{page}");
     let said = "No worker reaches the vector store of main (unavailable). Waiting for it: 2 jobs.";
     assert!(page.contains(said), "{page}");
+
+    // More jobs than the overview reads.
+    for n in 0..50 {
+        let job = json!({"select": {"ids": [format!("more-{n}")]}});
+        app.create("root", &job).await.job();
+    }
+    let page = root.get("/").await.text;
+    assert!(page.contains("Waiting for it: at least 50 jobs."), "{page}");
 }
 
 #[tokio::test]

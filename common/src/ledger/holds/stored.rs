@@ -22,7 +22,7 @@ const SAME: &str = "holds.released_at IS NULL AND holds.target IS NOT DISTINCT F
                 AND holds.table_name IS NOT DISTINCT FROM excluded.table_name
                 AND holds.selection IS NOT DISTINCT FROM excluded.selection AND holds.ground = excluded.ground";
 
-/// The most characters that the selections of all holds in force have as JSON. Each process keeps them in memory.
+/// The most bytes that the selections of all holds in force have as JSON. Each process keeps them in memory.
 const SELECTIONS: u64 = 16 << 20;
 
 impl Ledger {
@@ -51,7 +51,7 @@ impl Ledger {
             Some(PutHold::TooMany)
         } else if !write(inner, &mut tx, hold, revision).await? {
             Some(PutHold::Expired)
-        } else if in_all(inner, &mut tx, most).await?.characters > SELECTIONS {
+        } else if in_all(inner, &mut tx, most).await?.bytes > SELECTIONS {
             Some(PutHold::TooLarge)
         } else {
             None
@@ -112,16 +112,17 @@ async fn in_force(inner: &Inner, tx: &mut AnyConnection, name: &str) -> Result<O
 /// The holds in force.
 struct InAll {
     holds: u64,
-    /// The characters of their selections.
-    characters: u64,
+    /// The bytes of their selections.
+    bytes: u64,
 }
 
 /// Counts the holds in force, up to `most`.
+// Both databases know the number of bytes without reading a long text. For its characters they read all of it.
 async fn in_all(inner: &Inner, tx: &mut AnyConnection, most: u64) -> Result<InAll, LedgerError> {
     let row = sqlx::query(inner.sql(
         "-- ledger::put_hold count
-        SELECT COUNT(*) AS n, CAST(COALESCE(SUM(characters), 0) AS BIGINT) AS characters FROM (
-            SELECT LENGTH(selection) AS characters FROM holds WHERE released_at IS NULL ORDER BY (name || '') LIMIT $1
+        SELECT COUNT(*) AS n, CAST(COALESCE(SUM(size), 0) AS BIGINT) AS bytes FROM (
+            SELECT OCTET_LENGTH(selection) AS size FROM holds WHERE released_at IS NULL ORDER BY (name || '') LIMIT $1
         ) AS kept",
     ))
     .bind(i64::try_from(most).unwrap_or(i64::MAX))
@@ -129,7 +130,7 @@ async fn in_all(inner: &Inner, tx: &mut AnyConnection, most: u64) -> Result<InAl
     .await?;
     Ok(InAll {
         holds: rows::number(&row, "n")?,
-        characters: rows::number(&row, "characters")?,
+        bytes: rows::number(&row, "bytes")?,
     })
 }
 

@@ -1,5 +1,5 @@
-//! The age of the oldest unfinished job. Held jobs do not grow old, nor do jobs whose targets are all paused: pauses have an alert of
-//! their own.
+//! The age of the oldest unfinished job. Held jobs do not grow old, nor do jobs whose targets are all paused: pauses have
+//! an alert of their own.
 
 use std::collections::BTreeSet;
 
@@ -55,9 +55,9 @@ fn are_paused(targets: &str, pauses: &BTreeSet<String>) -> bool {
 
 /// Returns the statement that reads the oldest job without windows of each list of targets, the pauses, and the jobs
 /// with windows.
-// The recursion reads two index entries for each list of targets: its first job, and its oldest one. There is at most
-// one job with windows for each schedule. Only the index of these jobs has their condition: by the two columns alone,
-// PostgreSQL may read all unfinished jobs in another index.
+// The recursion reads two index entries for each list of targets: its first job, and its oldest one. Few jobs have
+// windows: at most one for each schedule, and those that a hold has released. Only the index of these jobs has their
+// condition: by the columns alone, PostgreSQL may read all unfinished jobs in another index.
 fn text() -> String {
     let next = |which: &str| format!("SELECT targets FROM jobs WHERE {ANY_TIME} {which} ORDER BY targets LIMIT 1");
     format!(

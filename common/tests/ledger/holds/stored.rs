@@ -152,7 +152,7 @@ async fn holds_in_force_have_a_bound(TestLedger { ledger, _dir, .. }: TestLedger
     assert_eq!(put(&ledger, &second).await, PutHold::TooLarge);
     assert_eq!(row(&ledger, "large").await.released_at, None);
     assert_eq!(revision(&ledger, "second").await, None);
-    assert_eq!(in_force(&ledger).await, ["a", "c"]);
+    assert_eq!(in_force(&ledger).await, ["a", "c", "large"]);
 }
 
 async fn a_hold_expires_by_the_clock_of_the_ledger(test: TestLedger) {
