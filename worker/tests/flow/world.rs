@@ -73,6 +73,8 @@ impl World {
         let client = Qdrant::from_url(&vectors)
             .api_key(KEY)
             .skip_compatibility_check()
+            // A busy machine may need longer than the client's five seconds.
+            .timeout(Duration::from_mins(1))
             .build()
             .unwrap();
         let params = VectorParamsBuilder::new(2, Distance::Dot);
