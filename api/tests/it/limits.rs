@@ -29,7 +29,7 @@ async fn a_body_is_bounded_whether_or_not_its_length_is_said() {
 
 #[tokio::test]
 async fn a_body_that_does_not_arrive_in_time_is_refused() {
-    let app = App::with(&format!("api.request_timeout = \"50ms\"\n{MAIN}")).await;
+    let app = App::with(&format!("api.request_timeout = \"1s\"\n{MAIN}")).await;
     for kind in ["application/json", "application/x-ndjson"] {
         let never = stream::iter([Ok::<_, std::io::Error>("\"a\"".to_owned())]).chain(stream::pending());
         let answer = app.create_raw("eraser", kind, &[], Body::from_stream(never)).await;
