@@ -15,6 +15,7 @@ on_both_databases!(
     every_kind_of_hold_binds_every_kind_of_job_before_and_while_it_is_queued,
     between_intent_and_vectors_the_rows_stay_and_the_job_says_split,
     between_vectors_and_rows_the_rows_stay_and_the_job_says_split,
+    a_row_that_becomes_the_held_persons_meanwhile_stays,
     a_batch_that_begins_after_the_hold_is_bound,
     an_intent_that_is_found_again_is_bound,
     a_vector_that_comes_back_under_a_hold_is_held_in_the_next_round,
@@ -138,6 +139,32 @@ async fn between_intent_and_vectors_the_rows_stay_and_the_job_says_split(layout:
 
 async fn between_vectors_and_rows_the_rows_stay_and_the_job_says_split(layout: Layout) {
     split(layout, Side::After).await;
+}
+
+/// The holds do not change after the batch was admitted: only the deleting statement can tell.
+async fn a_row_that_becomes_the_held_persons_meanwhile_stays(layout: Layout) {
+    let site = Site::new(layout).await;
+    let mut bob = memories::of("bob", 3);
+    bob.sort();
+    site.add(&bob).await;
+    let service = site.start().await;
+    let client = &service.client;
+    place_on(client, "alice").await;
+    let mut deletion = site.tap.hold(DELETE, 0, Side::After);
+    let id = client.submit_ids(&ids(&bob)).await;
+    deletion.caught().await;
+    let change = "UPDATE agno_memories SET user_id = 'alice' WHERE memory_id =";
+    site.memories.run(&format!("{change} '{}'", bob[0].id)).await;
+    deletion.release();
+    let job = client.ended(&id).await;
+    assert_eq!(
+        (&job["state"], &job["error_code"]),
+        (&json!("failed"), &json!("split")),
+        "{job:#}"
+    );
+    let expected = json!({"sql": {"erased": 2, "failed": 1}, "vector": {"erased": 3}});
+    assert_eq!(counts(&job), expected, "{job:#}");
+    assert_eq!(site.memories.count().await, 1);
 }
 
 async fn a_batch_that_begins_after_the_hold_is_bound(layout: Layout) {
