@@ -51,19 +51,31 @@ impl Hold {
         }
     }
 
+    /// Returns whether a row does not say whether it is meant. Its points decide then.
+    fn is_unsaid(&self, row: &Row) -> bool {
+        match self.on {
+            On::Persons(_) => value(row, Field::User).is_none(),
+            On::Workspaces(_) => value(row, Field::Workspace).is_none(),
+            On::Ids(_) | On::Query(_) => false,
+        }
+    }
+
     /// Returns whether it keeps a point without a row. A point stays unless it surely is not meant.
     fn of_point(&self, mapping: &Mapping, pid: Pid, payload: &Map<String, Value>) -> Keeps {
         match &self.on {
             On::Persons(names) => of_field(mapping, payload, Field::User, names),
             On::Workspaces(names) => of_field(mapping, payload, Field::Workspace, names),
             On::Ids(ids) => {
-                let is_point = ids.iter().any(|id| mapping.point_of(&mapping.spelled(id)) == Some(pid));
+                let is_of = |id: &str| mapping.point_of(&mapping.spelled(id)) == Some(pid);
+                let is_point = ids.iter().any(|id| is_of(id));
+                // A point's id has more spellings than a text.
+                let is_like = is_point || ids.iter().any(|id| is_of(&id.to_lowercase()));
                 let has_ids = mapping.points.as_ref().is_some_and(|points| points.id.is_some());
                 match memory_said(mapping, payload) {
-                    Said::One(said) => of_id(mapping, ids, &said).max(perhaps(is_point)),
+                    Said::One(said) => of_id(mapping, ids, &said).max(perhaps(is_like)),
                     Said::Other => Keeps::Perhaps,
                     Said::Nothing if has_ids => Keeps::Perhaps,
-                    Said::Nothing => surely(is_point),
+                    Said::Nothing => surely(is_point).max(perhaps(is_like)),
                 }
             }
             // Its columns are unknown.
@@ -117,7 +129,13 @@ pub(super) fn apply(mapping: &Mapping, state: &State, job: &Job, hold: &Hold, ve
         let Some(row) = state.rows.get(&(*table, id.clone())) else {
             continue;
         };
-        let keeps = hold.of_row(mapping, row, id);
+        let mut keeps = hold.of_row(mapping, row, id);
+        if keeps == Keeps::No && hold.is_unsaid(row) {
+            let names = |pid: Pid, payload| hold.of_point(mapping, pid, payload) != Keeps::No;
+            let points = candidates(mapping, state, id);
+            let mut points = points.filter_map(|point| Some((point.pid, state.points.get(&point.pid)?)));
+            keeps = perhaps(points.any(|(pid, payload)| names(pid, payload)));
+        }
         kept.insert(element.clone(), keeps);
         for candidate in candidates(mapping, state, id) {
             of_rows.entry(candidate.pid).or_default().insert(keeps);
